@@ -1,0 +1,124 @@
+/** What a memory backend keeps, and the two operations that change it. */
+
+import assert from "node:assert/strict";
+import type { Batch, Head, LogRow, TrimQuery, TrimResult } from "../contract.ts";
+import { createVersions, type Versions } from "./versions.ts";
+
+export interface StoredLease {
+  readonly ttl: number;
+  readonly expiresAtMs: number;
+}
+
+/** Everything of one store. Outlives the backend that has it open, so that a test can open it again. */
+export interface MemoryStore {
+  readonly clusterId: bigint;
+  readonly versions: Versions;
+  readonly leases: Map<bigint, StoredLease>;
+  readonly records: Map<string, Uint8Array>;
+  /** In order of revision and sub. */
+  log: LogRow[];
+  head: Head;
+  lastBatchId: string;
+  appendedAtMs: number;
+  /** The compact revision that the last trim, done or not, trims to. */
+  trimTarget: number;
+  trimDone: boolean;
+  /** How many rows at the log's beginning that trim has looked at. */
+  trimmedRows: number;
+}
+
+export function createStore(options: { clusterId: bigint; nowMs: number }): MemoryStore {
+  return {
+    clusterId: options.clusterId,
+    versions: createVersions(),
+    leases: new Map(),
+    records: new Map(),
+    log: [],
+    head: { index: 0, revision: 1, compactRevision: -1 },
+    lastBatchId: "",
+    appendedAtMs: options.nowMs,
+    trimTarget: -1,
+    trimDone: true,
+    trimmedRows: 0,
+  };
+}
+
+/** Applies a batch that fits the head. */
+export function applyBatch(store: MemoryStore, batch: Batch, nowMs: number): void {
+  const { head } = store;
+  assert.equal(batch.expectedIndex, head.index);
+  assert.ok(batch.revision >= head.revision);
+  assert.ok(batch.compactRevision >= head.compactRevision);
+  for (const row of batch.rows) {
+    assert.ok(row.revision > head.revision && row.revision <= batch.revision);
+    const kept = { ...row, key: row.key.slice(), kv: row.kv.slice() };
+    store.log.push(kept);
+    store.versions.add(kept);
+  }
+  applyLeases(store, batch, nowMs);
+  for (const { name, value } of batch.records) {
+    if (value === null) store.records.delete(name);
+    else store.records.set(name, value.slice());
+  }
+  store.lastBatchId = batch.id;
+  store.appendedAtMs = nowMs;
+  store.head = {
+    index: batch.expectedIndex + 1,
+    revision: batch.revision,
+    compactRevision: batch.compactRevision,
+  };
+}
+
+function applyLeases(store: MemoryStore, batch: Batch, nowMs: number): void {
+  if (batch.extendLeasesMs !== 0) {
+    for (const [id, lease] of store.leases) {
+      store.leases.set(id, { ...lease, expiresAtMs: lease.expiresAtMs + batch.extendLeasesMs });
+    }
+  }
+  for (const { id, state } of batch.leases) {
+    if (state === null) store.leases.delete(id);
+    else store.leases.set(id, { ttl: state.ttl, expiresAtMs: nowMs + state.remainingMs });
+  }
+}
+
+/**
+ * Walks the log from where the last step ended. Each row at or below the compact revision makes the one before it of
+ * the same key superfluous, and a tombstone below it is superfluous itself. A trim that has begun is finished first,
+ * even if the compact revision has moved on: what "below" means must not change under way.
+ */
+export function trimStep(store: MemoryStore, query: TrimQuery): TrimResult {
+  const { compactRevision } = store.head;
+  if (store.trimDone && store.trimTarget === compactRevision) return { removed: 0, done: true };
+  if (store.trimDone) {
+    store.trimTarget = compactRevision;
+    store.trimDone = false;
+  }
+  const target = store.trimTarget;
+  const firstAbove = store.log.findIndex((row) => row.revision > target);
+  const reachable = firstAbove < 0 ? store.log.length : firstAbove;
+  const stop = Math.min(reachable, store.trimmedRows + query.rowsMax);
+  const gone = superfluous(store, { rows: store.log.slice(store.trimmedRows, stop), target });
+  for (const row of gone) store.versions.remove(row);
+
+  const kept = store.log.slice(0, stop).filter((row) => !gone.has(row));
+  store.log = kept.concat(store.log.slice(stop));
+  store.trimDone = stop === reachable;
+  // Tombstones exactly at the compact revision stayed: the next trim has to see them again.
+  store.trimmedRows = store.trimDone
+    ? kept.filter((row) => row.revision < target).length
+    : kept.length;
+  return { removed: gone.size, done: store.trimDone && target === compactRevision };
+}
+
+function superfluous(
+  store: MemoryStore,
+  { rows, target }: { rows: readonly LogRow[]; target: number },
+): Set<LogRow> {
+  const gone = new Set<LogRow>();
+  for (const row of rows) {
+    const older = store.versions.before(row);
+    if (older !== undefined) gone.add(older);
+    if (row.tombstone && row.revision < target) gone.add(row);
+  }
+  return gone;
+}

@@ -1,0 +1,144 @@
+/**
+ * Every SQL text of this backend, complete, by name.
+ *
+ * A row of the log has `id = (revision << 21) | sub`: one integer that orders the history and is the table's key, so
+ * that "the newest version of a key at or before a revision" is one descent of the index on `key`, which ends in it.
+ * `current` holds each live key's newest version with its bytes: a list is then one walk over one table.
+ */
+
+/** Bits of a log id that number the changes within a revision. The texts below repeat it as a literal. */
+export const SUB_BITS = 21;
+/** Most changes that one revision can hold. */
+export const SUBS_MAX = 2 ** SUB_BITS;
+
+export const SCHEMA = `
+  CREATE TABLE log (
+    id INTEGER PRIMARY KEY, key BLOB NOT NULL, live INTEGER NOT NULL, lease INTEGER NOT NULL,
+    meta_size INTEGER NOT NULL, kv BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX log_key ON log (key);
+  CREATE INDEX log_tombstone ON log (key) WHERE live = 0;
+  CREATE TABLE current (
+    key BLOB PRIMARY KEY, id INTEGER NOT NULL, lease INTEGER NOT NULL, meta_size INTEGER NOT NULL, kv BLOB NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX current_lease ON current (lease) WHERE lease <> 0;
+  CREATE TABLE lease (id INTEGER PRIMARY KEY, ttl INTEGER NOT NULL, expires_at INTEGER NOT NULL) STRICT;
+  CREATE INDEX lease_expiry ON lease (expires_at);
+  CREATE TABLE record (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE head (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1), idx INTEGER NOT NULL, revision INTEGER NOT NULL,
+    compact_revision INTEGER NOT NULL, trim_target INTEGER NOT NULL, trim_done INTEGER NOT NULL,
+    trim_cursor INTEGER NOT NULL, cluster_id INTEGER NOT NULL, batch_id TEXT NOT NULL, appended_at INTEGER NOT NULL
+  ) STRICT;`;
+
+export const STATEMENTS = {
+  begin: "BEGIN",
+  beginWrite: "BEGIN IMMEDIATE",
+  commit: "COMMIT",
+  rollback: "ROLLBACK",
+
+  createHead: `INSERT INTO head VALUES (1, 0, 1, -1, -1, 1, 0, ?, '', ?)`,
+  readHead: `SELECT idx, revision, compact_revision, batch_id, appended_at FROM head`,
+  readClusterId: `SELECT cluster_id FROM head`,
+  moveHead:
+    `UPDATE head SET idx = ?, revision = ?, compact_revision = ?, batch_id = ?, appended_at = ?`,
+
+  insertLog: `INSERT INTO log VALUES ((?1 << 21) | ?2, ?3, ?4, ?5, ?6, ?7)`,
+  // What the log got above a revision becomes current, in order, so that the last row of each key stands.
+  makeCurrent: `INSERT INTO current (key, id, lease, meta_size, kv)
+    SELECT key, id, lease, meta_size, kv FROM log WHERE id >= (?1 + 1) << 21 AND live = 1 ORDER BY id
+    ON CONFLICT (key) DO UPDATE
+    SET id = excluded.id, lease = excluded.lease, meta_size = excluded.meta_size, kv = excluded.kv`,
+  dropDeleted: `DELETE FROM current WHERE key IN (
+    SELECT key FROM log l WHERE id >= (?1 + 1) << 21 AND live = 0
+    AND NOT EXISTS (SELECT 1 FROM log n WHERE n.key = l.key AND n.id > l.id))`,
+  extendLeases: `UPDATE lease SET expires_at = expires_at + ?`,
+  putLease: `INSERT OR REPLACE INTO lease VALUES (?, ?, ?)`,
+  deleteLease: `DELETE FROM lease WHERE id = ?`,
+  putRecord: `INSERT OR REPLACE INTO record VALUES (?, ?)`,
+  deleteRecord: `DELETE FROM record WHERE name = ?`,
+
+  getCurrent: `SELECT kv FROM current WHERE key = ?`,
+  getAt: `SELECT CASE live WHEN 1 THEN kv END FROM log
+    WHERE key = ?1 AND id < (?2 + 1) << 21 ORDER BY id DESC LIMIT 1`,
+  getLease: `SELECT ttl, expires_at FROM lease WHERE id = ?`,
+  getRecord: `SELECT value FROM record WHERE name = ?`,
+  listLeases: `SELECT id, ttl, expires_at FROM lease ORDER BY expires_at, id LIMIT ?`,
+  listLeaseKeys: `SELECT kv FROM current WHERE lease = ?1 AND lease <> 0 ORDER BY key`,
+  listRecords: `SELECT name, value FROM record WHERE name >= ? ORDER BY name`,
+
+  // `keysOnly` cuts the value off. Each has a twin for an interval without an upper bound.
+  range: `SELECT CASE ?3 WHEN 1 THEN substr(kv, 1, meta_size) ELSE kv END FROM current
+    WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?4`,
+  rangeOpen: `SELECT CASE ?2 WHEN 1 THEN substr(kv, 1, meta_size) ELSE kv END FROM current
+    WHERE key >= ?1 ORDER BY key LIMIT ?3`,
+  // What `range` would answer: how many rows, and how many bytes.
+  measureRange: `SELECT count(*), coalesce(sum(bytes), 0) FROM (
+    SELECT CASE ?3 WHEN 1 THEN meta_size ELSE octet_length(kv) END AS bytes FROM current
+    WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?4)`,
+  measureRangeOpen: `SELECT count(*), coalesce(sum(bytes), 0) FROM (
+    SELECT CASE ?2 WHEN 1 THEN meta_size ELSE octet_length(kv) END AS bytes FROM current
+    WHERE key >= ?1 ORDER BY key LIMIT ?3)`,
+  keyAfter: `SELECT key FROM current WHERE key >= ?1 ORDER BY key LIMIT 1 OFFSET ?2`,
+
+  // At an older revision: what did not change since stands in `current`; what did is looked up in the log; and a key
+  // whose newest row is a tombstone from after that revision may have lived then. NULL: did not live. In key order.
+  rangeAt: `SELECT key, CASE
+      WHEN id >= (?3 + 1) << 21 THEN (
+        SELECT CASE WHEN live = 0 THEN NULL WHEN ?4 = 1 THEN substr(l.kv, 1, l.meta_size) ELSE l.kv END
+        FROM log l WHERE l.key = c.key AND l.id < (?3 + 1) << 21 ORDER BY l.id DESC LIMIT 1)
+      WHEN ?4 = 1 THEN substr(kv, 1, meta_size) ELSE kv END
+    FROM current c WHERE key >= ?1 AND key < ?2
+    UNION ALL
+    SELECT key, (
+      SELECT CASE WHEN live = 0 THEN NULL WHEN ?4 = 1 THEN substr(l.kv, 1, l.meta_size) ELSE l.kv END
+      FROM log l WHERE l.key = t.key AND l.id < (?3 + 1) << 21 ORDER BY l.id DESC LIMIT 1)
+    FROM log t WHERE live = 0 AND key >= ?1 AND key < ?2 AND id >= (?3 + 1) << 21
+      AND NOT EXISTS (SELECT 1 FROM log n WHERE n.key = t.key AND n.id > t.id)
+    ORDER BY 1 LIMIT ?5`,
+  rangeAtOpen: `SELECT key, CASE
+      WHEN id >= (?2 + 1) << 21 THEN (
+        SELECT CASE WHEN live = 0 THEN NULL WHEN ?3 = 1 THEN substr(l.kv, 1, l.meta_size) ELSE l.kv END
+        FROM log l WHERE l.key = c.key AND l.id < (?2 + 1) << 21 ORDER BY l.id DESC LIMIT 1)
+      WHEN ?3 = 1 THEN substr(kv, 1, meta_size) ELSE kv END
+    FROM current c WHERE key >= ?1
+    UNION ALL
+    SELECT key, (
+      SELECT CASE WHEN live = 0 THEN NULL WHEN ?3 = 1 THEN substr(l.kv, 1, l.meta_size) ELSE l.kv END
+      FROM log l WHERE l.key = t.key AND l.id < (?2 + 1) << 21 ORDER BY l.id DESC LIMIT 1)
+    FROM log t WHERE live = 0 AND key >= ?1 AND id >= (?2 + 1) << 21
+      AND NOT EXISTS (SELECT 1 FROM log n WHERE n.key = t.key AND n.id > t.id)
+    ORDER BY 1 LIMIT ?4`,
+
+  count: `SELECT count(*) FROM current WHERE key >= ?1 AND key < ?2`,
+  countOpen: `SELECT count(*) FROM current WHERE key >= ?1`,
+  countAt:
+    `SELECT (SELECT count(*) FROM current c WHERE key >= ?1 AND key < ?2 AND (id < (?3 + 1) << 21 OR (
+        SELECT live FROM log l WHERE l.key = c.key AND l.id < (?3 + 1) << 21 ORDER BY l.id DESC LIMIT 1) = 1))
+    + (SELECT count(*) FROM log t WHERE live = 0 AND key >= ?1 AND key < ?2 AND id >= (?3 + 1) << 21
+      AND NOT EXISTS (SELECT 1 FROM log n WHERE n.key = t.key AND n.id > t.id)
+      AND (SELECT live FROM log l WHERE l.key = t.key AND l.id < (?3 + 1) << 21 ORDER BY l.id DESC LIMIT 1) = 1)`,
+  countAtOpen: `SELECT (SELECT count(*) FROM current c WHERE key >= ?1 AND (id < (?2 + 1) << 21 OR (
+        SELECT live FROM log l WHERE l.key = c.key AND l.id < (?2 + 1) << 21 ORDER BY l.id DESC LIMIT 1) = 1))
+    + (SELECT count(*) FROM log t WHERE live = 0 AND key >= ?1 AND id >= (?2 + 1) << 21
+      AND NOT EXISTS (SELECT 1 FROM log n WHERE n.key = t.key AND n.id > t.id)
+      AND (SELECT live FROM log l WHERE l.key = t.key AND l.id < (?2 + 1) << 21 ORDER BY l.id DESC LIMIT 1) = 1)`,
+
+  // From behind (revision ?1, sub ?2) through revision ?3, each row with what it replaced.
+  history:
+    `SELECT id >> 21, id & 2097151, key, kv, meta_size, live, lease >> 32, lease & 4294967295,
+      (SELECT CASE p.live WHEN 1 THEN p.kv END FROM log p
+        WHERE p.key = l.key AND p.id < l.id ORDER BY p.id DESC LIMIT 1)
+    FROM log l WHERE id > ((?1 << 21) | ?2) AND id < (?3 + 1) << 21 ORDER BY id LIMIT ?4`,
+
+  readTrim: `SELECT trim_target, trim_done, trim_cursor FROM head`,
+  moveTrim: `UPDATE head SET trim_target = ?, trim_done = ?, trim_cursor = ?`,
+  // The last row that a step looks at; NULL at the end.
+  trimStop: `SELECT max(id), count(*) FROM (
+    SELECT id FROM log WHERE id > ?1 AND id < (?2 + 1) << 21 ORDER BY id LIMIT ?3)`,
+  trimSuperseded: `DELETE FROM log WHERE id IN (
+    SELECT p.id FROM log n CROSS JOIN log p ON p.key = n.key AND p.id < n.id WHERE n.id > ?1 AND n.id <= ?2)`,
+  trimTombstones: `DELETE FROM log WHERE id > ?1 AND id <= ?2 AND live = 0 AND id < ?3 << 21`,
+} as const satisfies Record<string, string>;
+
+export type StatementName = keyof typeof STATEMENTS;

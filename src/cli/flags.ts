@@ -1,0 +1,183 @@
+/**
+ * Every flag, in one table. From it come the parsing, `--help`, the environment variables and docs/configuration.md.
+ */
+
+import {
+  type Config,
+  CONFIG_BOUNDS,
+  DEFAULT_CONFIG,
+  isVersion,
+  LOG_FORMATS,
+  LOG_LEVELS,
+} from "../config.ts";
+import {
+  parseChoice,
+  parseClientUrls,
+  parseDurationMs,
+  parseInteger,
+  parseListenAddress,
+  parseText,
+} from "./values.ts";
+
+/** One flag that sets one value of the config. */
+export interface Flag<Key extends keyof Config = keyof Config> {
+  /** Without its dashes. */
+  readonly name: string;
+  readonly key: Key;
+  /** What stands for the value in `--help`. */
+  readonly placeholder: string;
+  /** As one would write it; it parses to the default config's value. Empty if the value is derived. */
+  readonly default: string;
+  /** One sentence or a few, in Markdown without line breaks. */
+  readonly help: string;
+  /** @throws {RangeError} that says what was expected. */
+  readonly parse: (text: string) => Config[Key];
+}
+
+/** A flag for each value of the config: the compiler asks for one when a value is added. */
+type FlagTable = { readonly [Key in keyof Config]: Omit<Flag<Key>, "key"> };
+
+const TABLE: FlagTable = {
+  listenAddress: {
+    name: "listen-address",
+    placeholder: "HOST:PORT",
+    default: "0.0.0.0:2379",
+    help: "Where clients connect. Port 0 takes a free one; the log tells which.",
+    parse: parseListenAddress,
+  },
+  endpoint: {
+    name: "endpoint",
+    placeholder: "PATH|URL",
+    default: "./db/state.db",
+    help:
+      "Where the data lives: the path of a SQLite file (made with its folder if it is missing), " +
+      "the same as `sqlite://PATH`, or `memory://` for a store that ends with the process.",
+    parse: parseText,
+  },
+  advertiseClientUrls: {
+    name: "advertise-client-urls",
+    placeholder: "URL,…",
+    default: "",
+    help:
+      "The client URLs that MemberList tells. Without it: the address that the server listens on; if that is " +
+      "all interfaces, the one by which the asking client called it.",
+    parse: parseClientUrls,
+  },
+  name: {
+    name: "name",
+    placeholder: "NAME",
+    default: "default",
+    help: "This member's name in MemberList.",
+    parse: parseText,
+  },
+  compactIntervalMs: {
+    name: "compact-interval",
+    placeholder: "DURATION",
+    default: "300s",
+    help:
+      "Time between automatic compactions: plain seconds or a duration such as `5m`, `1h30m`, `500ms`. " +
+      "0 turns them off.",
+    parse: (text) => parseDurationMs(text, CONFIG_BOUNDS.compactIntervalMs),
+  },
+  compactMinRetain: {
+    name: "compact-min-retain",
+    placeholder: "REVISIONS",
+    default: "1000",
+    help: "Newest revisions that an automatic compaction keeps.",
+    parse: (text) => parseInteger(text, CONFIG_BOUNDS.compactMinRetain),
+  },
+  compactBatchSize: {
+    name: "compact-batch-size",
+    placeholder: "ROWS",
+    default: "1000",
+    help:
+      "Rows that one step of deleting compacted history looks at; other requests run between steps.",
+    parse: (text) => parseInteger(text, CONFIG_BOUNDS.compactBatchSize),
+  },
+  quotaBackendBytes: {
+    name: "quota-backend-bytes",
+    placeholder: "BYTES",
+    default: "0",
+    help:
+      "Size of the store above which the NOSPACE alarm is raised and writes are refused. 0 is no limit, and the " +
+      "default: etcd's 2 GiB protect a file that is mapped into memory, which a SQL database is not.",
+    // A negative quota turns etcd's off.
+    parse: (text) =>
+      Math.max(0, parseInteger(text, { ...CONFIG_BOUNDS.quotaBackendBytes, min: -1 })),
+  },
+  maxRequestBytes: {
+    name: "max-request-bytes",
+    placeholder: "BYTES",
+    default: "1572864",
+    help: "Largest write request; gRPC messages may be 512 KiB larger.",
+    parse: (text) => parseInteger(text, CONFIG_BOUNDS.maxRequestBytes),
+  },
+  maxTxnOps: {
+    name: "max-txn-ops",
+    placeholder: "COUNT",
+    default: "128",
+    help: "Most operations, or compares, in one transaction.",
+    parse: (text) => parseInteger(text, CONFIG_BOUNDS.maxTxnOps),
+  },
+  watchProgressNotifyIntervalMs: {
+    name: "watch-progress-notify-interval",
+    placeholder: "DURATION",
+    default: "10m",
+    help:
+      "Time between progress notifications of an idle watch that asked for them; 100ms at least.",
+    parse: parseProgressInterval,
+  },
+  emulatedEtcdVersion: {
+    name: "emulated-etcd-version",
+    placeholder: "VERSION",
+    default: "3.7.1",
+    help: "The etcd version that the server says it is. Clients choose features by it.",
+    parse: parseVersion,
+  },
+  logLevel: {
+    name: "log-level",
+    placeholder: LOG_LEVELS.join("|"),
+    default: "info",
+    help: "Least level that is logged, to standard error. `debug` adds stack traces to errors.",
+    parse: (text) => parseChoice(text, LOG_LEVELS),
+  },
+  logFormat: {
+    name: "log-format",
+    placeholder: LOG_FORMATS.join("|"),
+    default: "plain",
+    help: "Log lines to read, or one JSON object a line.",
+    parse: (text) => parseChoice(text, LOG_FORMATS),
+  },
+};
+
+/** In the order of `--help`. */
+export const FLAGS: readonly Flag[] = Object.entries(TABLE).map(([key, flag]) => // `Object.entries` gives up the key's type; the table's type has checked it.
+({ ...flag, key: key as keyof Config }));
+
+/** Flags that ask for something else than serving. They have no environment variable. */
+export const SWITCHES = [
+  { name: "help", help: "Print this and exit." },
+  {
+    name: "version",
+    help: "Print the versions of Rhino and of the etcd that it answers as, and exit.",
+  },
+] as const;
+
+/** `compact-interval` → `RHINO_COMPACT_INTERVAL`. */
+export function variableOf(flag: Pick<Flag, "name">): string {
+  return ENV_PREFIX + flag.name.toUpperCase().replaceAll("-", "_");
+}
+
+export const ENV_PREFIX = "RHINO_";
+
+function parseProgressInterval(text: string): number {
+  const { min, max } = CONFIG_BOUNDS.watchProgressNotifyIntervalMs;
+  const ms = parseDurationMs(text, { min: 0, max });
+  // As etcd: 0 is the default, and too little is raised rather than refused.
+  return ms === 0 ? DEFAULT_CONFIG.watchProgressNotifyIntervalMs : Math.max(ms, min);
+}
+
+function parseVersion(text: string): string {
+  if (!isVersion(text)) throw new RangeError("expected a version such as 3.7.1");
+  return text;
+}

@@ -1,0 +1,106 @@
+/** Pure: what happens to a lease when it is granted, renewed, revoked, or expires. */
+import { EtcdError } from "../errors.ts";
+import { LEASE_TTL_MAX } from "../limits.ts";
+import type { Alarms } from "../mvcc/alarms.ts";
+import type { Command } from "../mvcc/read_set.ts";
+import type { BatchView } from "../mvcc/view.ts";
+
+/** etcd's shortest TTL in seconds: 1.5 election timeouts of 1 s, rounded up. */
+const TTL_MIN = 2;
+const LEASE_BYTES = 64;
+
+export interface Granted {
+  readonly id: bigint;
+  readonly ttl: number;
+  readonly revision: number;
+}
+
+/** @throws {EtcdError} `leaseTtlTooLarge`, `leaseExists`, `noSpace` */
+export function grantCommand(
+  { id, ttl }: { id: bigint; ttl: number },
+  alarms: Alarms,
+): Command<Granted> {
+  return {
+    bytes: LEASE_BYTES,
+    reads: (need) => need.leases.add(id),
+    apply(view) {
+      alarms.checkNotCorrupt();
+      alarms.checkSpace();
+      if (ttl > LEASE_TTL_MAX) throw new EtcdError("leaseTtlTooLarge");
+      if (view.lease(id) !== null) throw new EtcdError("leaseExists");
+      const granted = Math.max(ttl, TTL_MIN);
+      view.setLease(id, { ttl: granted, remainingMs: granted * 1_000 });
+      return { id, ttl: granted, revision: view.revision };
+    },
+  };
+}
+
+/** Answers the TTL granted again, or 0 for a lease that is unknown or has expired and waits to be revoked. */
+export function renewCommand(id: bigint): Command<{ ttl: number; revision: number }> {
+  return {
+    bytes: LEASE_BYTES,
+    reads: (need) => need.leases.add(id),
+    apply(view) {
+      const lease = view.lease(id);
+      const { revision } = view;
+      if (lease === null || lease.remainingMs <= 0) return { ttl: 0, revision };
+      view.setLease(id, { ttl: lease.ttl, remainingMs: lease.ttl * 1_000 });
+      return { ttl: lease.ttl, revision };
+    },
+  };
+}
+
+/** @throws {EtcdError} `leaseNotFound` */
+export function revokeCommand(id: bigint): Command<{ revision: number }> {
+  return {
+    bytes: LEASE_BYTES,
+    reads(need) {
+      need.leases.add(id);
+      need.leaseKeys.add(id);
+    },
+    apply(view) {
+      if (view.lease(id) === null) throw new EtcdError("leaseNotFound");
+      return revoke(view, id);
+    },
+  };
+}
+
+/** Revokes a lease if it is still expired when its turn comes: a renewal that came first wins. */
+export function expireCommand(id: bigint): Command<boolean> {
+  return {
+    bytes: LEASE_BYTES,
+    reads(need) {
+      need.leases.add(id);
+      need.leaseKeys.add(id);
+    },
+    apply(view) {
+      const lease = view.lease(id);
+      if (lease === null || lease.remainingMs > 0) return false;
+      revoke(view, id);
+      return true;
+    },
+  };
+}
+
+/** Gives all leases the time back in which nobody could renew them. */
+export function extendCommand(ms: number): Command<void> {
+  return {
+    bytes: 0,
+    reads() {},
+    apply(view) {
+      view.extendLeasesMs += ms;
+    },
+  };
+}
+
+/** Tells the store that a server lives, so that a later start knows how long nobody could renew leases. */
+export function heartbeatCommand(): Command<void> {
+  return { bytes: 0, reads() {}, apply: (view) => view.touch() };
+}
+
+/** All keys of a lease go in one revision, in key order. */
+function revoke(view: BatchView, id: bigint): { revision: number } {
+  for (const version of view.leaseKeys(id)) view.delete(version);
+  view.setLease(id, null);
+  return { revision: view.revision };
+}

@@ -1,0 +1,146 @@
+/**
+ * Leases: granted, renewed, revoked and listed by any server of a store. The store's rows are the truth; this keeps only
+ * when to look for expired ones next.
+ */
+import type { LeaseRow } from "../../backends/contract.ts";
+import { EtcdError } from "../errors.ts";
+import {
+  LEASE_CHECK_INTERVAL_MS,
+  LEASE_HEARTBEAT_MS,
+  LEASE_REVOKES_PER_CHECK,
+} from "../limits.ts";
+import type { Store } from "../mvcc/store.ts";
+import type { Commit } from "../mvcc/types.ts";
+import {
+  expireCommand,
+  extendCommand,
+  type Granted,
+  grantCommand,
+  heartbeatCommand,
+  renewCommand,
+  revokeCommand,
+} from "./commands.ts";
+
+export interface LessorOptions {
+  readonly store: Store;
+  /** Milliseconds, for waiting only: what has expired is the store's to say. */
+  readonly now: () => number;
+  /** A random positive 63-bit id. */
+  readonly randomId: () => bigint;
+  readonly log: (level: "warn" | "info", message: string, fields?: Record<string, unknown>) => void;
+}
+
+/** Leases listed at most. */
+const LIST_MAX = 1_000_000;
+/** Times a random id is drawn again because it is taken. */
+const ID_DRAWS_MAX = 8;
+
+export class Lessor implements AsyncDisposable {
+  readonly #options: LessorOptions;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  /** When the next lease may expire; `Infinity` if there are none. */
+  #nextExpiryMs = 0;
+  #lastCommitMs = 0;
+  #checking: Promise<void> | undefined;
+
+  constructor(options: LessorOptions) {
+    this.#options = options;
+  }
+
+  /** Gives leases the time back that they lost while no server ran, then begins to watch over them. */
+  async start(): Promise<void> {
+    const { store, now } = this.#options;
+    const { idleBeforeOpenMs } = store.backend;
+    const { leases } = await store.backend.leases(1);
+    if (leases.length > 0 && idleBeforeOpenMs > 0) {
+      await store.submit(extendCommand(Math.ceil(idleBeforeOpenMs)));
+    }
+    this.#lastCommitMs = now();
+    store.onCommit((commit) => this.#onCommit(commit));
+    this.#timer = setInterval(() => {
+      this.#checking ??= this.#check().finally(() => this.#checking = undefined);
+    }, LEASE_CHECK_INTERVAL_MS);
+  }
+
+  /** @throws {EtcdError} `leaseExists` for an id of the client's choice that is taken; see `grantCommand` */
+  async grant(id: bigint, ttl: number): Promise<Granted> {
+    const { store, randomId } = this.#options;
+    if (id !== 0n) return await store.submit(grantCommand({ id, ttl }, store.alarms));
+    for (let draw = 1;; draw++) { // Ends with a free id, or after ID_DRAWS_MAX.
+      try {
+        return await store.submit(grantCommand({ id: randomId(), ttl }, store.alarms));
+      } catch (error) {
+        const isTaken = error instanceof EtcdError && error.reason === "leaseExists";
+        if (!isTaken || draw === ID_DRAWS_MAX) throw error;
+      }
+    }
+  }
+
+  renew(id: bigint): Promise<{ ttl: number; revision: number }> {
+    return this.#options.store.submit(renewCommand(id));
+  }
+
+  revoke(id: bigint): Promise<{ revision: number }> {
+    return this.#options.store.submit(revokeCommand(id));
+  }
+
+  /** The lease, or `null`, and its keys if they are wanted. */
+  async lookup(id: bigint, options: { withKeys: boolean }) {
+    const { backend } = this.#options.store;
+    const query = { keys: [], leases: [id], records: [], revision: 0 };
+    const { head, leases } = await backend.load(query);
+    const lease = leases[0] ?? null;
+    const kvs = lease !== null && options.withKeys ? (await backend.leaseKeys(id)).kvs : [];
+    return { head, lease, kvs };
+  }
+
+  /** All leases; those that expire first come first. */
+  list(): Promise<{ head: { revision: number }; leases: readonly LeaseRow[] }> {
+    return this.#options.store.backend.leases(LIST_MAX);
+  }
+
+  #onCommit({ leases }: Commit): void {
+    const now = this.#options.now();
+    this.#lastCommitMs = now;
+    for (const { state } of leases) {
+      if (state === null) continue;
+      this.#nextExpiryMs = Math.min(this.#nextExpiryMs, now + state.remainingMs);
+    }
+  }
+
+  async #check(): Promise<void> {
+    const { now, log } = this.#options;
+    try {
+      if (now() >= this.#nextExpiryMs) await this.#revokeExpired();
+      await this.#heartbeat();
+    } catch (error) {
+      const cause = error instanceof Error ? error.message : String(error);
+      log("warn", "Cannot look for expired leases: trying again", { cause });
+    }
+  }
+
+  async #revokeExpired(): Promise<void> {
+    const { store, now } = this.#options;
+    const { leases } = await store.backend.leases(LEASE_REVOKES_PER_CHECK);
+    const expired = leases.filter((lease) => lease.remainingMs <= 0);
+    const next = leases[expired.length];
+    const isCut = expired.length === LEASE_REVOKES_PER_CHECK;
+    this.#nextExpiryMs = next !== undefined
+      ? now() + next.remainingMs
+      : isCut
+      ? now()
+      : Infinity;
+    await Promise.all(expired.map((lease) => store.submit(expireCommand(lease.id))));
+  }
+
+  async #heartbeat(): Promise<void> {
+    const { store, now } = this.#options;
+    if (this.#nextExpiryMs === Infinity) return;
+    if (now() - this.#lastCommitMs >= LEASE_HEARTBEAT_MS) await store.submit(heartbeatCommand());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#checking;
+  }
+}

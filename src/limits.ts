@@ -1,0 +1,90 @@
+/**
+ * Every bound on size, count and time that is not a flag, with what happens at it. Relations between them are asserted
+ * at the end, so that a change to one cannot quietly break another.
+ */
+import assert from "node:assert/strict";
+
+const MIB = 1024 * 1024;
+
+// --- Requests (etcd's defaults; source: etcd's server/embed/config.go) ---
+
+/** A marshalled write above this is refused as "request is too large". */
+export const REQUEST_BYTES_MAX = 1.5 * MIB;
+/** What etcd adds to `REQUEST_BYTES_MAX` for gRPC's own message limit; above it gRPC refuses the message. */
+export const REQUEST_OVERHEAD_BYTES = 512 * 1024;
+/** Operations or compares in one transaction; more are refused. */
+export const TXN_OPS_MAX = 128;
+/** Depth of nested transactions. etcd has none but the 128 operations; this protects the stack. */
+export const TXN_DEPTH_MAX = TXN_OPS_MAX;
+
+// --- The writer ---
+
+/** Requests in one group commit; later ones wait for the next. */
+export const COMMIT_REQUESTS_MAX = 512;
+/** Bytes of requests in one group commit (one more request may pass it); later ones wait for the next. */
+export const COMMIT_BYTES_MAX = 4 * MIB;
+/** Requests waiting to be written; further ones are refused with "too many requests". */
+export const WRITER_QUEUE_MAX = 20_000;
+/** Bytes of requests waiting to be written; further ones are refused with "too many requests". */
+export const WRITER_QUEUE_BYTES_MAX = 128 * MIB;
+
+// --- The reader ---
+
+/** Rows of one page; between pages of a large range the event loop serves others. */
+export const PAGE_ROWS = 2_000;
+/** Bytes after which a page ends. */
+export const PAGE_BYTES = 1 * MIB;
+/** Times a range starts again because a compaction overtook it; then it answers "request timed out". */
+export const RANGE_RESTARTS_MAX = 5;
+/** Bytes of key-values kept for point reads and for the previous version of what is written. */
+export const HOT_BYTES_MAX = 24 * MIB;
+/** Intervals whose key count is kept up to date with each commit. */
+export const LIVE_COUNTS_MAX = 64;
+/** Remembered counts of what follows the pages of limited lists. */
+export const PAGE_COUNTS_MAX = 1_024;
+
+// --- Watches ---
+
+/** Bytes of recent events kept in memory, from which watchers that are a little behind are served. */
+export const RECENT_EVENTS_BYTES_MAX = 16 * MIB;
+/** Recent commits kept in memory, likewise. */
+export const RECENT_COMMITS_MAX = 4_096;
+/** Bytes buffered for one watch stream; past it its watchers wait and later read what they missed from the store. */
+export const WATCH_STREAM_BYTES_MAX = 4 * MIB;
+/** Rows read at once for watchers that catch up. */
+export const CATCH_UP_ROWS = 1_000;
+/** Bytes after which such a page ends. */
+export const CATCH_UP_BYTES = 1 * MIB;
+/** Pages read from the store at the same time; further watchers wait for their turn. */
+export const CATCH_UP_READS_MAX = 4;
+/** Wait before watchers are served again after the store could not be read. */
+export const CATCH_UP_RETRY_MS = 500;
+/** Bytes after which a response ends with the revision it has come to; the next revision goes into another one. */
+export const WATCH_RESPONSE_BYTES = 1 * MIB;
+/** Periodic progress notifications, unless a flag says otherwise, as in etcd. */
+export const WATCH_PROGRESS_INTERVAL_MS = 10 * 60 * 1_000;
+/** Shortest interval of periodic progress notifications, as in etcd. */
+export const WATCH_PROGRESS_INTERVAL_MS_MIN = 100;
+
+// --- Leases (etcd's; source: server/lease/lessor.go) ---
+
+/** Longest TTL, in seconds; more is refused. */
+export const LEASE_TTL_MAX = 9_000_000_000;
+/** How often expired leases are looked for. */
+export const LEASE_CHECK_INTERVAL_MS = 500;
+/** Leases revoked by one such look; the rest follows at the next. */
+export const LEASE_REVOKES_PER_CHECK = 500;
+/** While leases exist and nothing else is written, the store is told this often that a server lives. */
+export const LEASE_HEARTBEAT_MS = 5_000;
+
+// --- Time ---
+
+/** Longest wait for a write; then "request timed out". etcd: 5 s and twice the election timeout. */
+export const REQUEST_TIMEOUT_MS = 7_000;
+/** From SIGTERM until open calls are cut. */
+export const DRAIN_GRACE_MS = 2_000;
+
+assert.ok(COMMIT_BYTES_MAX >= REQUEST_BYTES_MAX, "a request of the largest size fits a commit");
+assert.ok(WRITER_QUEUE_BYTES_MAX > COMMIT_BYTES_MAX, "the queue holds more than one commit");
+assert.ok(WRITER_QUEUE_MAX > COMMIT_REQUESTS_MAX, "the queue holds more than one commit");
+assert.ok(RECENT_EVENTS_BYTES_MAX > COMMIT_BYTES_MAX, "a commit's events fit the recent ones");

@@ -1,0 +1,117 @@
+/** The one log, on standard error: lines to read or JSON lines, with secrets cut out of both. */
+
+import { pino } from "pino";
+import type { LogFormat, LogLevel } from "./config.ts";
+
+/** One line for the operator. Fields hold strings, numbers, booleans, bigints, errors, and lists of these. */
+export type Log = (
+  level: LogLevel,
+  message: string,
+  fields?: Readonly<Record<string, unknown>>,
+) => void;
+
+export interface LogOptions {
+  readonly level: LogLevel;
+  readonly format: LogFormat;
+  /** Takes whole lines with their line breaks. Default: standard error. */
+  readonly write?: (line: string) => void;
+}
+
+export function createLog({ level, format, write = writeToStderr }: LogOptions): Log {
+  // Synchronous and without pino's worker transports: they would need permissions of their own, and the last line
+  // before the process ends would be lost.
+  const logger = pino(
+    {
+      level,
+      base: null,
+      timestamp: () => `,"ts":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    { write: format === "json" ? write : (line: string) => write(plainLine(line)) },
+  );
+  const withStacks = logger.isLevelEnabled("debug");
+  return (lineLevel, message, fields = {}) => {
+    if (!logger.isLevelEnabled(lineLevel)) return;
+    logger[lineLevel](loggableFields(fields, { withStacks }), redactSecrets(message));
+  };
+}
+
+const REDACTED = "xxxxx";
+
+/**
+ * The text with passwords of URLs and secret-looking URL parameters replaced. A password may hold any character, so
+ * all up to the last `@` of a word counts as one: rather too much goes than too little.
+ */
+export function redactSecrets(text: string): string {
+  return text
+    .replace(/([a-z][a-z0-9+.-]*:\/\/[^\s:@/"']*):[^\s"']*@/gi, `$1:${REDACTED}@`)
+    .replace(/([?&;][\w.-]*(?:pass|secret|token)[\w.-]*=)[^\s&;"']*/gi, `$1${REDACTED}`);
+}
+
+/** What an error says, with what caused it where that adds something; one line. */
+export function errorText(error: unknown): string {
+  const parts: string[] = [];
+  for (let rest = error; rest !== undefined && parts.length < CAUSES_MAX;) {
+    const text = rest instanceof Error ? rest.message || rest.name : String(rest);
+    if (!parts.some((part) => part.includes(text))) parts.push(text);
+    rest = rest instanceof Error ? rest.cause : undefined;
+  }
+  return parts.join(": ").replaceAll(/\s*\n\s*/g, " ");
+}
+
+/** Causes may form a ring. */
+const CAUSES_MAX = 5;
+
+/** A reader of stderr that went away must not end the server, and there is nobody left to tell. */
+function writeToStderr(line: string): void {
+  let rest = new TextEncoder().encode(line);
+  try {
+    while (rest.byteLength > 0) rest = rest.subarray(Deno.stderr.writeSync(rest));
+  } catch {
+    return;
+  }
+}
+
+/** The level, time and message are pino's; a field of the same name would make a second one in the same line. */
+const RESERVED_FIELDS: ReadonlySet<string> = new Set(["level", "ts", "msg"]);
+
+function loggableFields(
+  fields: Readonly<Record<string, unknown>>,
+  { withStacks }: { withStacks: boolean },
+): Record<string, unknown> {
+  const result: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    result[RESERVED_FIELDS.has(name) ? `${name}_` : name] = loggable(value);
+    if (withStacks && value instanceof Error) result["stack"] = redactSecrets(value.stack ?? "");
+  }
+  return result;
+}
+
+function loggable(value: unknown): unknown {
+  if (typeof value === "string") return redactSecrets(value);
+  if (typeof value === "bigint") return value.toString();
+  if (value instanceof Error) return redactSecrets(errorText(value));
+  if (Array.isArray(value)) return value.map(loggable);
+  return value;
+}
+
+/** `2026-11-22T12:00:00.000Z INFO ready to serve client requests address=127.0.0.1:2379` */
+function plainLine(json: string): string {
+  // pino made the line a moment ago, from the fields set above.
+  const { level, ts, msg, ...fields } = JSON.parse(json) as Record<string, unknown>;
+  const pairs = Object.entries(fields).map(([name, value]) => ` ${name}=${plainValue(value)}`);
+  return `${ts} ${String(level).toUpperCase()} ${onOneLine(String(msg))}${pairs.join("")}\n`;
+}
+
+function plainValue(value: unknown): string {
+  if (typeof value !== "string") return JSON.stringify(value);
+  return /^[^\s"=]+$/.test(value) && onOneLine(value) === value ? value : JSON.stringify(value);
+}
+
+/** Control characters could start a line of their own, or move the cursor of a terminal. */
+function onOneLine(text: string): string {
+  return text.replaceAll(
+    /\p{Cc}/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

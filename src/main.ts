@@ -1,0 +1,115 @@
+/** argv → config → serve → wait for a signal → drain. The process's own matters are here, and nothing else. */
+
+import process from "node:process";
+import { type Command, parseCommand, type ServeCommand, UsageError } from "./cli/command.ts";
+import { helpText } from "./cli/help.ts";
+import { startFailureText } from "./cli/start_failure.ts";
+import { RHINO_VERSION, versionText } from "./cli/version.ts";
+import type { Config } from "./config.ts";
+import { createLog, type Log, redactSecrets } from "./log.ts";
+
+const EXIT_START_FAILED = 1;
+const EXIT_USAGE = 2;
+/** The shell's convention for a process that a signal ended. */
+const EXIT_SIGNAL = { SIGTERM: 143, SIGINT: 130 } as const;
+
+type StopSignal = keyof typeof EXIT_SIGNAL;
+
+/**
+ * Longest time from the first signal to the end. What is acknowledged is on disk, so to end before everybody has
+ * hung up loses nothing; to be killed by an impatient supervisor would lose the log's last lines.
+ */
+const STOP_MS_MAX = 4_500;
+
+/** What src/server.ts gives back. */
+interface RunningServer extends AsyncDisposable {
+  /** HOST:PORT, with the actual port. */
+  readonly address: string;
+}
+
+async function main(): Promise<void> {
+  const command = readCommand();
+  switch (command.name) {
+    case "help":
+      return print(helpText());
+    case "version":
+      return print(versionText());
+    case "serve":
+      await serve(command);
+  }
+}
+
+function readCommand(): Command {
+  try {
+    return parseCommand({ args: Deno.args, env: Deno.env.toObject() });
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    print(`Cannot start: ${error.message}\n`, Deno.stderr);
+    Deno.exit(EXIT_USAGE);
+  }
+}
+
+async function serve({ config, unknownVariables }: ServeCommand): Promise<void> {
+  const log = createLog({ level: config.logLevel, format: config.logFormat });
+  for (const name of unknownVariables) log("warn", "unknown environment variable", { name });
+  surviveDefects(log);
+  const stopped = stopSignal(log);
+  const server = await start(config, log);
+  log("info", "ready to serve client requests", {
+    address: server.address,
+    endpoint: redactSecrets(config.endpoint),
+    version: RHINO_VERSION,
+    etcdVersion: config.emulatedEtcdVersion,
+  });
+  const signal = await stopped;
+  log("info", "stopping", { signal });
+  await server[Symbol.asyncDispose]();
+  log("info", "stopped");
+  // Not left to the event loop: a connection that hangs would keep it going.
+  Deno.exit(0);
+}
+
+async function start(config: Config, log: Log): Promise<RunningServer> {
+  try {
+    // Imported only now, so that a usage error or `--help` waits for no library.
+    const { startServer } = await import("./server.ts");
+    return await startServer(config, log);
+  } catch (error) {
+    log("error", startFailureText(error, config));
+    if (error instanceof Error) log("debug", "the start failed at", { error });
+    Deno.exit(EXIT_START_FAILED);
+  }
+}
+
+/** Resolves with the first signal to stop; a second one, or too long a stop, ends the process at once. */
+function stopSignal(log: Log): Promise<StopSignal> {
+  const { promise, resolve } = Promise.withResolvers<StopSignal>();
+  let stopping = false;
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    Deno.addSignalListener(signal, () => {
+      if (stopping) Deno.exit(EXIT_SIGNAL[signal]);
+      stopping = true;
+      setTimeout(() => {
+        log("warn", "stopping took too long; open calls are cut", { limitMs: STOP_MS_MAX });
+        Deno.exit(0);
+      }, STOP_MS_MAX);
+      resolve(signal);
+    });
+  }
+  return promise;
+}
+
+/** One call's defect must not end everybody's server; the log says that there is one to mend. */
+function surviveDefects(log: Log): void {
+  const report = (what: string) => (error: unknown) => {
+    log("error", `defect: ${what}`, { error, stack: error instanceof Error ? error.stack : "" });
+  };
+  process.on("uncaughtException", report("uncaught exception"));
+  process.on("unhandledRejection", report("unhandled rejection"));
+}
+
+function print(text: string, stream: typeof Deno.stdout | typeof Deno.stderr = Deno.stdout): void {
+  stream.writeSync(new TextEncoder().encode(text));
+}
+
+if (import.meta.main) await main();

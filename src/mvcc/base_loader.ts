@@ -1,0 +1,103 @@
+/** Loads what a batch of commands needs to know, all as of one head. */
+import type { Backend, Head } from "../../backends/contract.ts";
+import { PAGE_BYTES, PAGE_ROWS } from "../limits.ts";
+import type { HotCache } from "./hot_cache.ts";
+import { type KeyRange, successor } from "./key_range.ts";
+import type { RangeNeed, ReadSet } from "./read_set.ts";
+import { parseKv, type Version } from "./stored_kv.ts";
+import { type BaseData, rangeNeedName } from "./view.ts";
+
+export interface BaseLoaderOptions {
+  readonly backend: Backend;
+  readonly hot: HotCache;
+}
+
+export async function loadBase(
+  options: BaseLoaderOptions,
+  need: ReadSet,
+  head: Head,
+): Promise<BaseData> {
+  const points = loadPoints(options, need, head);
+  // Most batches are point writes: do not pay for what they do not use.
+  const [ranges, leaseKeys] = need.ranges.length === 0 && need.leaseKeys.size === 0
+    ? [new Map(), new Map()]
+    : await Promise.all([loadRanges(options, need.ranges, head), loadLeaseKeys(options, need)]);
+  return { head, ...await points, ranges, leaseKeys };
+}
+
+async function loadPoints({ backend, hot }: BaseLoaderOptions, need: ReadSet, head: Head) {
+  const keys = new Map<string, Version | null>();
+  const missing: [string, Uint8Array][] = [];
+  for (const [name, key] of need.keys) {
+    const version = hot.get(name);
+    if (version === undefined) missing.push([name, key]);
+    else keys.set(name, version);
+  }
+  const leaseIds = [...need.leases];
+  const recordNames = [...need.records];
+  if (missing.length + leaseIds.length + recordNames.length === 0) {
+    return { keys, leases: new Map(), records: new Map() };
+  }
+  const loaded = await backend.load({
+    keys: missing.map(([, key]) => key),
+    leases: leaseIds,
+    records: recordNames,
+    revision: head.revision,
+  });
+  missing.forEach(([name], i) => {
+    const kv = loaded.kvs[i] ?? null;
+    keys.set(name, kv === null ? null : parseKv(kv));
+  });
+  return {
+    keys,
+    leases: new Map(leaseIds.map((id, i) => [id, loaded.leases[i] ?? null])),
+    records: new Map(recordNames.map((name, i) => [name, loaded.records[i] ?? null])),
+  };
+}
+
+async function loadRanges(
+  { backend }: BaseLoaderOptions,
+  needs: readonly RangeNeed[],
+  head: Head,
+): Promise<Map<string, readonly Version[]>> {
+  const ranges = new Map<string, readonly Version[]>();
+  for (const { range, revision } of needs) {
+    // A revision above the head may still be reached within the batch, and is replayed from there.
+    const at = revision >= head.revision ? 0 : revision;
+    const name = rangeNeedName(range, at);
+    if (ranges.has(name)) continue;
+    // A compacted revision is refused when it is evaluated; there is nothing to load for it.
+    const isCompacted = at !== 0 && at < head.compactRevision;
+    const revisionToRead = at === 0 ? head.revision : at;
+    ranges.set(name, isCompacted ? [] : await readWhole(backend, range, revisionToRead));
+  }
+  return ranges;
+}
+
+async function readWhole(backend: Backend, range: KeyRange, revision: number): Promise<Version[]> {
+  const versions: Version[] = [];
+  let start = range.start;
+  for (;;) { // Ends with the last page.
+    const page = await backend.range({
+      start,
+      end: range.end,
+      revision,
+      limit: PAGE_ROWS,
+      bytesMax: PAGE_BYTES,
+      keysOnly: false,
+    });
+    for (const kv of page.kvs) versions.push(parseKv(kv));
+    const last = versions.at(-1);
+    if (!page.more || last === undefined) return versions;
+    start = successor(last.key);
+  }
+}
+
+async function loadLeaseKeys({ backend }: BaseLoaderOptions, need: ReadSet) {
+  const leaseKeys = new Map<bigint, readonly Version[]>();
+  for (const id of need.leaseKeys) {
+    const { kvs } = await backend.leaseKeys(id);
+    leaseKeys.set(id, kvs.map((kv) => parseKv(kv)));
+  }
+  return leaseKeys;
+}

@@ -1,0 +1,65 @@
+/** What a client can ask the writer to do to keys, as commands. */
+import { EtcdError } from "../errors.ts";
+import type { Alarms } from "./alarms.ts";
+import type { Command } from "./read_set.ts";
+import { collectReads, containsPut, evaluateDelete, evaluatePut, evaluateTxn } from "./txn.ts";
+import type { DeleteOp, DeleteResult, PutOp, PutResult, TxnOp, TxnResult } from "./types.ts";
+
+export interface CommandOptions {
+  readonly alarms: Alarms;
+  /** Bytes of the request. */
+  readonly bytes: number;
+}
+
+export function putCommand(op: PutOp, { alarms, bytes }: CommandOptions): Command<PutResult> {
+  return {
+    bytes,
+    reads: (need) => collectReads(op, need),
+    apply(view) {
+      alarms.checkNotCorrupt();
+      alarms.checkSpace();
+      return evaluatePut(view, op);
+    },
+  };
+}
+
+export function deleteCommand(
+  op: DeleteOp,
+  { alarms, bytes }: CommandOptions,
+): Command<DeleteResult> {
+  return {
+    bytes,
+    reads: (need) => collectReads(op, need),
+    apply(view) {
+      alarms.checkNotCorrupt();
+      return evaluateDelete(view, op);
+    },
+  };
+}
+
+export function txnCommand(op: TxnOp, { alarms, bytes }: CommandOptions): Command<TxnResult> {
+  const needsSpace = containsPut(op);
+  return {
+    bytes,
+    reads: (need) => collectReads(op, need),
+    apply(view) {
+      alarms.checkNotCorrupt();
+      if (needsSpace) alarms.checkSpace();
+      return evaluateTxn(view, op);
+    },
+  };
+}
+
+/** Moves the compact revision; what becomes unreachable is trimmed later. Answers the header's revision. */
+export function compactCommand(revision: number): Command<{ readonly revision: number }> {
+  return {
+    bytes: 0,
+    reads() {},
+    apply(view) {
+      if (revision <= view.compactRevision) throw new EtcdError("compacted");
+      if (revision > view.revision) throw new EtcdError("futureRevision");
+      view.compactRevision = revision;
+      return { revision: view.revision };
+    },
+  };
+}

@@ -1,0 +1,171 @@
+/**
+ * Group commit: collect → load → evaluate → append → publish → answer.
+ *
+ * The only caller of the backend's `append`. While one batch is on its way to the disk the next collects, so the number
+ * of requests that share an fsync grows with the load by itself. A command that fails, fails alone, before anything is
+ * written; when the append fails, every command of the batch gets the same error.
+ */
+import type { Backend, Batch, Head } from "../../backends/contract.ts";
+import { BackendError } from "../../backends/contract.ts";
+import { EtcdError } from "../errors.ts";
+import {
+  COMMIT_BYTES_MAX,
+  COMMIT_REQUESTS_MAX,
+  WRITER_QUEUE_BYTES_MAX,
+  WRITER_QUEUE_MAX,
+} from "../limits.ts";
+import { loadBase } from "./base_loader.ts";
+import type { HotCache } from "./hot_cache.ts";
+import { type Command, ReadSet } from "./read_set.ts";
+import type { Commit } from "./types.ts";
+import { BatchView } from "./view.ts";
+
+interface Waiting {
+  readonly command: Command<unknown>;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A command's result, held back until its batch is on disk. */
+type Answer = { readonly waiting: Waiting } & ({ result: unknown } | { error: unknown });
+
+export interface WriterOptions {
+  readonly backend: Backend;
+  readonly hot: HotCache;
+  readonly head: Head;
+  /** Unique over all servers and restarts. */
+  readonly batchId: () => string;
+  /** Told of each batch after it is on disk, before anyone is answered. Must not throw. */
+  readonly published: (commit: Commit) => void;
+  readonly log: (level: "warn" | "error", message: string, fields?: Record<string, unknown>) => void;
+}
+
+export class Writer implements AsyncDisposable {
+  readonly #options: WriterOptions;
+  #head: Head;
+  #queue: Waiting[] = [];
+  #queueBytes = 0;
+  #running: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+    this.#head = options.head;
+  }
+
+  /** The head after the last batch that is on disk. */
+  get head(): Head {
+    return this.#head;
+  }
+
+  /** Requests that wait for a batch. */
+  get pending(): number {
+    return this.#queue.length;
+  }
+
+  /**
+   * Evaluates the command in its turn and writes what it changes.
+   *
+   * @throws {EtcdError} what the command throws, `tooManyRequests` if the queue is full, `stopped` after close
+   * @throws {BackendError} if the batch could not be written
+   */
+  submit<T>(command: Command<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(new EtcdError("stopped"));
+    if (this.#queue.length >= WRITER_QUEUE_MAX || this.#queueBytes >= WRITER_QUEUE_BYTES_MAX) {
+      return Promise.reject(new EtcdError("tooManyRequests"));
+    }
+    return new Promise<T>((resolve, reject) => {
+      this.#queue.push({ command, resolve: resolve as (result: unknown) => void, reject });
+      this.#queueBytes += command.bytes;
+      this.#running ??= this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    while (this.#queue.length > 0) {
+      // Let the sockets be read first: whatever has arrived by now shares the batch.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      const taken = this.#take();
+      try {
+        await this.#commit(taken);
+      } catch (error) {
+        for (const { reject } of taken) reject(error);
+      }
+    }
+    this.#running = undefined;
+  }
+
+  #take(): Waiting[] {
+    let count = 0;
+    let bytes = 0;
+    while (
+      count < this.#queue.length && count < COMMIT_REQUESTS_MAX && bytes < COMMIT_BYTES_MAX
+    ) {
+      bytes += this.#queue[count++]!.command.bytes;
+    }
+    this.#queueBytes -= bytes;
+    if (count === this.#queue.length) {
+      const all = this.#queue;
+      this.#queue = [];
+      return all;
+    }
+    return this.#queue.splice(0, count);
+  }
+
+  async #commit(taken: readonly Waiting[]): Promise<void> {
+    const need = new ReadSet();
+    for (const { command } of taken) command.reads(need);
+    const view = new BatchView(await loadBase(this.#options, need, this.#head));
+    const answers = this.#evaluate(taken, view);
+    if (view.isChanged) {
+      const changes = view.changes();
+      this.#head = await this.#append({
+        id: this.#options.batchId(),
+        expectedIndex: this.#head.index,
+        ...changes,
+      });
+      this.#options.published({ head: this.#head, ...changes });
+    }
+    for (const answer of answers) {
+      if ("error" in answer) answer.waiting.reject(answer.error);
+      else answer.waiting.resolve(answer.result);
+    }
+  }
+
+  #evaluate(taken: readonly Waiting[], view: BatchView): Answer[] {
+    const rowsMax = this.#options.backend.capabilities.batchRowsMax;
+    return taken.map((waiting): Answer => {
+      try {
+        const result = view.run((view) => {
+          const result = waiting.command.apply(view);
+          if (view.rowCount > rowsMax) throw new EtcdError("requestTooLarge");
+          return result;
+        });
+        return { waiting, result };
+      } catch (error) {
+        return { waiting, error };
+      }
+    });
+  }
+
+  /** Appends, and finds out what became of a batch whose answer was lost. */
+  async #append(batch: Batch): Promise<Head> {
+    const { backend, log } = this.#options;
+    try {
+      return await backend.append(batch);
+    } catch (error) {
+      if (!(error instanceof BackendError) || error.kind !== "indeterminate") throw error;
+      log("warn", "The answer to a commit was lost: asking what became of it", {
+        cause: error.message,
+      });
+      if (await backend.outcome(batch.id) !== "applied") throw error;
+      return await backend.head();
+    }
+  }
+
+  /** Refuses new commands and waits for those that were taken in. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    await this.#running;
+  }
+}

@@ -1,0 +1,74 @@
+/** Request validation, in etcd's order and with etcd's errors (source of the rules: etcd's server/etcdserver/api/v3rpc/key.go). */
+import type {
+  DeleteRangeRequest,
+  PutRequest,
+  RangeRequest,
+  RequestOp,
+  TxnRequest,
+} from "../../gen/etcdserverpb/kv_pb.ts";
+import { EtcdError, GRPC, StatusError } from "../errors.ts";
+
+const SORT_ORDER_LAST = 2;
+const SORT_TARGET_LAST = 4;
+
+export function checkRange(request: RangeRequest): void {
+  if (request.key.length === 0) throw new EtcdError("emptyKey");
+  const { sortOrder, sortTarget } = request;
+  if (sortOrder < 0 || sortOrder > SORT_ORDER_LAST) throw new EtcdError("invalidSortOption");
+  if (sortTarget < 0 || sortTarget > SORT_TARGET_LAST) throw new EtcdError("invalidSortOption");
+}
+
+export function checkRangeStream(request: RangeRequest): void {
+  checkRange(request);
+  const isKeyOrder = request.sortOrder === 0 ||
+    (request.sortTarget === 0 && request.sortOrder === 1);
+  if (!isKeyOrder) {
+    throw new StatusError(
+      GRPC.UNIMPLEMENTED,
+      "RangeStream does not support custom sort orders",
+    );
+  }
+  const hasFilters = request.minModRevision !== 0n || request.maxModRevision !== 0n ||
+    request.minCreateRevision !== 0n || request.maxCreateRevision !== 0n;
+  if (hasFilters) {
+    throw new StatusError(
+      GRPC.UNIMPLEMENTED,
+      "RangeStream does not support revision filters",
+    );
+  }
+}
+
+export function checkPut(request: PutRequest): void {
+  if (request.key.length === 0) throw new EtcdError("emptyKey");
+  if (request.ignoreValue && request.value.length !== 0) throw new EtcdError("valueProvided");
+  if (request.ignoreLease && request.lease !== 0n) throw new EtcdError("leaseProvided");
+}
+
+export function checkDelete(request: DeleteRangeRequest): void {
+  if (request.key.length === 0) throw new EtcdError("emptyKey");
+}
+
+/** Checks a transaction; nested ones may use what the widest list of each parent leaves of `opsMax`. */
+export function checkTxn(request: TxnRequest, opsMax: number): void {
+  const { compare, success, failure } = request;
+  const widest = Math.max(compare.length, success.length, failure.length);
+  if (widest > opsMax) throw new EtcdError("tooManyOps");
+  for (const { key } of compare) if (key.length === 0) throw new EtcdError("emptyKey");
+  for (const op of success) checkOp(op, opsMax - widest);
+  for (const op of failure) checkOp(op, opsMax - widest);
+}
+
+function checkOp({ request }: RequestOp, opsMax: number): void {
+  switch (request.case) {
+    case "requestRange":
+      return checkRange(request.value);
+    case "requestPut":
+      return checkPut(request.value);
+    case "requestDeleteRange":
+      return checkDelete(request.value);
+    case "requestTxn":
+      return checkTxn(request.value, opsMax);
+    case undefined:
+      throw new EtcdError("keyNotFound");
+  }
+}

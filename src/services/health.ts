@@ -1,0 +1,54 @@
+/** grpc.health.v1.Health: what load balancers and probes ask. */
+import { create, toBinary } from "@bufbuild/protobuf";
+import {
+  Health,
+  HealthCheckRequestSchema,
+  HealthCheckResponse_ServingStatus as ServingStatus,
+  HealthCheckResponseSchema,
+  HealthListRequestSchema,
+  HealthListResponseSchema,
+} from "../../gen/grpc/health/v1/health_pb.ts";
+import { GRPC, StatusError } from "../errors.ts";
+import type { StreamCall } from "../transport/call.ts";
+import { decode, pathOf, type ServiceMethods, unary } from "./service.ts";
+
+/** Like etcd's, it knows the server as a whole, under the empty name. */
+export function healthMethods(): ServiceMethods {
+  return [
+    [
+      pathOf(Health, "Check"),
+      unary(
+        { request: HealthCheckRequestSchema, response: HealthCheckResponseSchema },
+        ({ service }) => {
+          if (service !== "") throw new StatusError(GRPC.NOT_FOUND, "unknown service");
+          return { status: ServingStatus.SERVING };
+        },
+      ),
+    ],
+    [
+      pathOf(Health, "List"),
+      unary({ request: HealthListRequestSchema, response: HealthListResponseSchema }, () => ({
+        statuses: { "": { status: ServingStatus.SERVING } },
+      })),
+    ],
+    [pathOf(Health, "Watch"), { kind: "server-stream", handle: watch }],
+  ];
+}
+
+/** Tells the status once; it does not change while the server runs. */
+async function watch(call: StreamCall): Promise<void> {
+  for await (const bytes of call.requests) {
+    const { service } = decode(HealthCheckRequestSchema, bytes);
+    const status = service === "" ? ServingStatus.SERVING : ServingStatus.SERVICE_UNKNOWN;
+    const answer = create(HealthCheckResponseSchema, { status });
+    call.send([toBinary(HealthCheckResponseSchema, answer)]);
+  }
+  await ended(call.signal);
+}
+
+function ended(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,119 @@
+/** etcdserverpb.KV: check → call → encode. */
+import {
+  CompactionRequestSchema,
+  CompactionResponseSchema,
+  DeleteRangeRequestSchema,
+  KV,
+  PutRequestSchema,
+  RangeRequestSchema,
+  TxnRequestSchema,
+} from "../../gen/etcdserverpb/kv_pb.ts";
+import { EtcdError } from "../errors.ts";
+import { compactCommand, deleteCommand, putCommand, txnCommand } from "../mvcc/commands.ts";
+import type { Compactor } from "../compaction/compactor.ts";
+import { containsPut, isWrite } from "../mvcc/txn.ts";
+import type { MessageParts, StreamCall } from "../transport/call.ts";
+import { checkDuplicates } from "./check_duplicates.ts";
+import { checkDelete, checkPut, checkRange, checkRangeStream, checkTxn } from "./check.ts";
+import { toDelete, toPut, toRange, toTxn } from "./kv_request.ts";
+import {
+  encodeDelete,
+  encodePut,
+  encodeRange,
+  encodeRangeStream,
+  encodeTxn,
+  fullHeader,
+} from "./kv_response.ts";
+import { decode, pathOf, type ServiceMethods, type ServiceOptions, unary } from "./service.ts";
+
+/** What etcd's log entry adds to a request before its size is checked. */
+const ENTRY_OVERHEAD_BYTES = 19;
+
+export interface KvServiceOptions extends ServiceOptions {
+  readonly compactor: Compactor;
+}
+
+export function kvMethods(options: KvServiceOptions): ServiceMethods {
+  const { store, header } = options;
+  return [
+    [pathOf(KV, "Range"), { kind: "unary", handle: (bytes) => range(options, bytes) }],
+    [pathOf(KV, "RangeStream"), {
+      kind: "server-stream",
+      handle: (call) => rangeStream(options, call),
+    }],
+    [pathOf(KV, "Put"), { kind: "unary", handle: (bytes) => put(options, bytes) }],
+    [pathOf(KV, "DeleteRange"), { kind: "unary", handle: (bytes) => deleteRange(options, bytes) }],
+    [pathOf(KV, "Txn"), { kind: "unary", handle: (bytes) => txn(options, bytes) }],
+    [
+      pathOf(KV, "Compact"),
+      unary(
+        { request: CompactionRequestSchema, response: CompactionResponseSchema },
+        async (request) => {
+          const { revision } = await store.submit(compactCommand(Number(request.revision)));
+          if (request.physical) await options.compactor.trimmed();
+          return { header: header.message(revision) };
+        },
+      ),
+    ],
+  ];
+}
+
+async function range({ store, header }: ServiceOptions, bytes: Uint8Array): Promise<MessageParts> {
+  const request = decode(RangeRequestSchema, bytes);
+  checkRange(request);
+  store.alarms.checkNotCorrupt();
+  const result = await store.reader.range(toRange(request));
+  return encodeRange(result, fullHeader(header, result.revision));
+}
+
+async function put(options: ServiceOptions, bytes: Uint8Array): Promise<MessageParts> {
+  const request = decode(PutRequestSchema, bytes);
+  checkPut(request);
+  checkSize(options, bytes);
+  const { store, header, quota } = options;
+  await quota.check();
+  const command = putCommand(toPut(request), { alarms: store.alarms, bytes: bytes.length });
+  const result = await store.submit(command);
+  return [encodePut(result, fullHeader(header, result.revision))];
+}
+
+async function deleteRange(options: ServiceOptions, bytes: Uint8Array): Promise<MessageParts> {
+  const request = decode(DeleteRangeRequestSchema, bytes);
+  checkDelete(request);
+  checkSize(options, bytes);
+  const { store, header } = options;
+  const command = deleteCommand(toDelete(request), { alarms: store.alarms, bytes: bytes.length });
+  const result = await store.submit(command);
+  return [encodeDelete(result, fullHeader(header, result.revision))];
+}
+
+async function txn(options: ServiceOptions, bytes: Uint8Array): Promise<MessageParts> {
+  const request = decode(TxnRequestSchema, bytes);
+  checkTxn(request, options.txnOpsMax);
+  checkDuplicates(request);
+  const op = toTxn(request);
+  if (isWrite(op)) checkSize(options, bytes);
+  const { store, header, quota } = options;
+  if (containsPut(op)) await quota.check();
+  const command = txnCommand(op, { alarms: store.alarms, bytes: bytes.length });
+  const result = await store.submit(command);
+  return [encodeTxn(result, fullHeader(header, result.revision))];
+}
+
+function checkSize({ requestBytesMax }: ServiceOptions, bytes: Uint8Array): void {
+  if (bytes.length + ENTRY_OVERHEAD_BYTES > requestBytesMax) throw new EtcdError("requestTooLarge");
+}
+
+async function rangeStream({ store, header }: ServiceOptions, call: StreamCall): Promise<void> {
+  for await (const bytes of call.requests) {
+    const request = decode(RangeRequestSchema, bytes);
+    checkRangeStream(request);
+    store.alarms.checkNotCorrupt();
+    for await (const { page, isLast } of store.reader.stream(toRange(request))) {
+      const fields = isLast ? fullHeader(header, page.revision) : null;
+      const isTaken = call.send(encodeRangeStream(encodeRange(page, fields)));
+      if (!isTaken) await call.drained();
+      if (call.signal.aborted) return;
+    }
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * The gRPC server over connections that a listener accepts. grpc-js does sessions, keepalive, streaming calls and all that
+ * is unusual; ordinary unary calls leave it at the stream (`call_front.ts`).
+ */
+
+import type { Buffer } from "node:buffer";
+import type { ServerHttp2Session } from "node:http2";
+import type { Socket } from "node:net";
+import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { EtcdError } from "../errors.ts";
+import type { MethodTable } from "./call.ts";
+import { createCallFront, type OnOtherStream } from "./call_front.ts";
+import { type CallObserver, CallSet } from "./calls.ts";
+import { corkWrites } from "./corked_socket.ts";
+import { stepInFront } from "./grpc_js_internals.ts";
+import { enforcePingPolicy } from "./ping_policy.ts";
+import { createStatusMapper, type OnDefect, type ToStatus } from "./status.ts";
+import { adaptBidi, adaptServerStream, adaptUnary, type GrpcJsCallOptions } from "./stream_call.ts";
+
+export interface KeepaliveOptions {
+  /** How often a silent client is pinged. */
+  readonly intervalMs: number;
+  /** How long its answer may take before the connection is closed. */
+  readonly timeoutMs: number;
+  /** How often a client may ping; one that pings more is sent away. */
+  readonly minPingIntervalMs: number;
+}
+
+export interface GrpcServerOptions {
+  readonly methods: MethodTable;
+  /** Longest request message; a longer one is refused with ResourceExhausted. Answers have no limit. */
+  readonly maxReceiveBytes: number;
+  /** Calls under way on one connection; the client is told, and more are refused by HTTP/2. */
+  readonly maxConcurrentStreams: number;
+  readonly keepalive: KeepaliveOptions;
+  /** False sends unary calls through grpc-js too: slower, for finding faults. */
+  readonly hotPath: boolean;
+  /** The status of errors that the transport does not know; `undefined` for what is a defect. */
+  readonly toStatus?: ToStatus;
+  readonly onDefect: OnDefect;
+  readonly observe?: CallObserver;
+  readonly onOtherStream?: OnOtherStream;
+}
+
+export interface GrpcServer {
+  /** Serves a connection that begins with the HTTP/2 preface. */
+  accept(socket: Socket): void;
+  /** Connections now. */
+  readonly connectionCount: number;
+  /**
+   * Ends all connections: no new calls, half of the time for unary calls to finish, then all calls are aborted and the
+   * other half is theirs to leave; what remains is cut off. Resolves when nothing is left.
+   */
+  drain(graceMs: number): Promise<void>;
+}
+
+/** What one call may send before it must wait for a window update; room for a large put without a round trip. */
+const STREAM_WINDOW_BYTES = 1024 * 1024;
+
+/** The same for all calls of a connection together; also what one connection can make us hold of unread requests. */
+const CONNECTION_WINDOW_BYTES = 4 * 1024 * 1024;
+
+function identity(bytes: Buffer): Buffer {
+  return bytes;
+}
+
+/** Resolves when the promise does, or when the time is over. */
+async function atMost(promise: Promise<void>, ms: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeout = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
+  await Promise.race([promise, timeout]);
+  clearTimeout(timer);
+}
+
+interface RegisterOptions extends GrpcJsCallOptions {
+  readonly unaryCalls: CallSet;
+  readonly streamCalls: CallSet;
+}
+
+/** Every method, in grpc-js's terms; with messages as they are on the wire. */
+function registerMethods(server: Server, methods: MethodTable, options: RegisterOptions): void {
+  for (const [path, method] of methods) {
+    if (method.kind === "unary") {
+      const handler = adaptUnary(
+        { path, handle: method.handle, calls: options.unaryCalls },
+        options,
+      );
+      server.register(path, handler, identity, identity, "unary");
+      continue;
+    }
+    const streaming = { path, handle: method.handle, calls: options.streamCalls };
+    if (method.kind === "bidi") {
+      server.register(path, adaptBidi(streaming, options), identity, identity, "bidi");
+    } else {
+      const handler = adaptServerStream(streaming, options);
+      server.register(path, handler, identity, identity, "serverStream");
+    }
+  }
+}
+
+/** The connections, for their settings, their pings and their end. */
+class Sessions {
+  readonly #sessions = new Set<ServerHttp2Session>();
+  #onEmpty: (() => void) | undefined;
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  add(session: ServerHttp2Session): void {
+    this.#sessions.add(session);
+    session.on("close", () => {
+      this.#sessions.delete(session);
+      if (this.#sessions.size === 0) this.#onEmpty?.();
+    });
+  }
+
+  /** Says goodbye: calls under way go on, new ones are refused. */
+  closeAll(): void {
+    for (const session of [...this.#sessions]) session.close();
+  }
+
+  destroyAll(): void {
+    for (const session of [...this.#sessions]) session.destroy();
+  }
+
+  empty(): Promise<void> {
+    if (this.#sessions.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#onEmpty = resolve);
+  }
+}
+
+/** Makes a server; it has no port of its own, see `listener.ts`. */
+export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
+  const { methods, maxReceiveBytes, keepalive, observe } = options;
+  const mapStatus = createStatusMapper({ toStatus: options.toStatus, onDefect: options.onDefect });
+  const unaryCalls = new CallSet();
+  const streamCalls = new CallSet();
+  const sessions = new Sessions();
+  let isDraining = false;
+
+  const server = new Server({
+    "grpc.enable_channelz": 0,
+    "grpc.max_receive_message_length": maxReceiveBytes,
+    "grpc.max_send_message_length": -1,
+    "grpc.keepalive_time_ms": keepalive.intervalMs,
+    "grpc.keepalive_timeout_ms": keepalive.timeoutMs,
+  });
+  registerMethods(server, methods, { mapStatus, observe, unaryCalls, streamCalls });
+  stepInFront(server, {
+    settings: {
+      maxConcurrentStreams: options.maxConcurrentStreams,
+      initialWindowSize: STREAM_WINDOW_BYTES,
+    },
+    onStream: createCallFront({
+      methods,
+      hotPath: options.hotPath,
+      unary: { maxReceiveBytes, mapStatus, calls: unaryCalls, observe },
+      onOtherStream: options.onOtherStream,
+    }),
+    onSession(session) {
+      sessions.add(session);
+      session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
+      enforcePingPolicy(session, keepalive.minPingIntervalMs);
+      if (isDraining) session.close();
+    },
+  });
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+
+  return {
+    accept(socket) {
+      corkWrites(socket);
+      injector.injectConnection(socket);
+    },
+    get connectionCount() {
+      return sessions.size;
+    },
+    async drain(graceMs) {
+      isDraining = true;
+      sessions.closeAll();
+      await atMost(unaryCalls.empty(), graceMs / 2);
+      const stopped = new EtcdError("stopped");
+      unaryCalls.abortAll(stopped);
+      streamCalls.abortAll(stopped);
+      await atMost(sessions.empty(), graceMs / 2);
+      sessions.destroyAll();
+      server.forceShutdown();
+    },
+  };
+}

@@ -1,0 +1,115 @@
+/**
+ * Events on their way to watchers. An event is encoded once for all who want it, and the events that several watchers
+ * have in common are one block of bytes for all of them.
+ */
+import { Buffer } from "node:buffer";
+import type { HistoryRow } from "../../backends/contract.ts";
+import { WATCH_RESPONSE_BYTES } from "../limits.ts";
+import { Bytes, varintSize } from "../wire/bytes.ts";
+
+/** `events` in `WatchResponse`. */
+const EVENTS = 0x5a;
+/** Fields of `mvccpb.Event`. */
+const TYPE = 0x08;
+const KV = 0x12;
+const PREV_KV = 0x1a;
+const DELETE = 1;
+
+/** One row as an event; `encoded` is an element of a response's `events`, tag and length included. */
+export class WatchEvent {
+  readonly row: HistoryRow;
+  readonly #hasPrevKv: boolean;
+  #plain: Buffer | undefined;
+  #withPrevKv: Buffer | undefined;
+
+  /** Of a revision at or below `compactRevision`, the previous version is taken as gone, whether it is trimmed or not. */
+  constructor(row: HistoryRow, compactRevision: number) {
+    this.row = row;
+    this.#hasPrevKv = row.prevKv !== null && row.revision > compactRevision;
+  }
+
+  encoded(options: { readonly prevKv: boolean }): Buffer {
+    if (!options.prevKv || !this.#hasPrevKv) return this.#plain ??= encodeEvent(this.row, null);
+    return this.#withPrevKv ??= encodeEvent(this.row, this.row.prevKv);
+  }
+}
+
+function encodeEvent(row: HistoryRow, prevKv: Uint8Array | null): Buffer {
+  const size = (row.tombstone ? 2 : 0) + messageFieldSize(row.kv) +
+    (prevKv === null ? 0 : messageFieldSize(prevKv));
+  const out = new Bytes(Buffer.allocUnsafe(1 + varintSize(size) + size));
+  out.buffer[out.offset++] = EVENTS;
+  out.varint(size);
+  if (row.tombstone) out.numberField(TYPE, DELETE);
+  out.messageField(KV, row.kv);
+  if (prevKv !== null) out.messageField(PREV_KV, prevKv);
+  return out.buffer;
+}
+
+function messageFieldSize(message: Uint8Array): number {
+  return 1 + varintSize(message.length) + message.length;
+}
+
+/** The events of one response. */
+export interface EventBlock {
+  /** One by one, for those who take them in pieces. */
+  readonly events: readonly Buffer[];
+  /** All of them. */
+  readonly bytes: Buffer;
+  readonly lastRevision: number;
+}
+
+/** Events for watchers that all want the same, in order. */
+export class EventBatch {
+  readonly events: readonly WatchEvent[];
+  readonly #prevKv: boolean;
+  #blocks: readonly EventBlock[] | undefined;
+
+  constructor(events: readonly WatchEvent[], options: { readonly prevKv: boolean }) {
+    this.events = events;
+    this.#prevKv = options.prevKv;
+  }
+
+  /** The batch without what lies below the revision. */
+  from(revision: number): EventBatch {
+    const [first] = this.events;
+    if (first === undefined || first.row.revision >= revision) return this;
+    const events = this.events.filter((event) => event.row.revision >= revision);
+    return new EventBatch(events, { prevKv: this.#prevKv });
+  }
+
+  /** The responses that the events go out in: whole revisions, and as many of them as make a response of fair size. */
+  get blocks(): readonly EventBlock[] {
+    return this.#blocks ??= this.#cut();
+  }
+
+  #cut(): EventBlock[] {
+    const blocks: EventBlock[] = [];
+    let events: Buffer[] = [];
+    let bytes = 0;
+    let lastRevision = 0;
+    for (const event of this.events) {
+      const { revision } = event.row;
+      if (bytes >= WATCH_RESPONSE_BYTES && revision !== lastRevision) {
+        blocks.push(blockOf(events, { bytes, lastRevision }));
+        events = [];
+        bytes = 0;
+      }
+      const encoded = event.encoded({ prevKv: this.#prevKv });
+      events.push(encoded);
+      bytes += encoded.length;
+      lastRevision = revision;
+    }
+    if (events.length > 0) blocks.push(blockOf(events, { bytes, lastRevision }));
+    return blocks;
+  }
+}
+
+function blockOf(
+  events: readonly Buffer[],
+  { bytes, lastRevision }: { readonly bytes: number; readonly lastRevision: number },
+): EventBlock {
+  const [first] = events;
+  const joined = events.length === 1 && first !== undefined ? first : Buffer.concat(events, bytes);
+  return { events, bytes: joined, lastRevision };
+}

@@ -1,0 +1,70 @@
+/** One watcher: what it wants, how far it has come, and whom its events go to. */
+import type { EventBatch } from "./event_batch.ts";
+
+/** What a client asked for. The keys are `keyName`s. */
+export interface WatcherOptions {
+  readonly start: string;
+  /** Exclusive; `null` for no upper bound. Not looked at for a single key. */
+  readonly end: string | null;
+  /** Whether exactly the key `start` is meant. */
+  readonly single: boolean;
+  /** First revision wanted; 0 for whatever comes next. */
+  readonly startRevision: number;
+  readonly noPut: boolean;
+  readonly noDelete: boolean;
+  readonly prevKv: boolean;
+  /** Whether a large response may be sent in pieces. */
+  readonly fragment: boolean;
+  readonly progressNotify: boolean;
+}
+
+/**
+ * - `synced`: has been given all up to the hub's revision; it is in the hub's index.
+ * - `behind`: its next event is in the past; it waits for a page of history, or for its client to read.
+ * - `overtaken`: compaction took what it needed; the client has been told, and its id is taken until it says that it knows.
+ * - `ended`: gone.
+ */
+export type WatcherState = "synced" | "behind" | "overtaken" | "ended";
+
+export class Watcher {
+  readonly id: bigint;
+  readonly stream: WatcherStream;
+  readonly options: WatcherOptions;
+  /** Events below this revision are not for it, or have been given to it. While synced it need not be kept up to date. */
+  next: number;
+  state: WatcherState = "behind";
+  /** Whether it is to be told of progress at the next occasion. */
+  isProgressDue = true;
+
+  constructor(id: bigint, stream: WatcherStream, options: WatcherOptions) {
+    this.id = id;
+    this.stream = stream;
+    this.options = options;
+    this.next = options.startRevision;
+  }
+}
+
+/** A watcher's stream, as the hub sees it. */
+export interface WatcherStream {
+  /**
+   * Sends the watcher what it has not had of the batch. `revision` is up to where the watcher then has everything. Returns
+   * false, having sent nothing, if too much waits for the client.
+   */
+  offer(watcher: Watcher, batch: EventBatch, revision: number): boolean;
+  /** Keeps a watcher that could not be given its events until the client has read some. */
+  park(watcher: Watcher): void;
+  /** Tells that compaction took what the watcher needs. */
+  overtaken(watcher: Watcher, compactRevision: number): void;
+}
+
+/** What a stream's responses are written to. */
+export interface WatchOutlet {
+  /** Whether so much waits for the client that nothing should be added. */
+  readonly isFull: boolean;
+  /** Resolves when the client has read some, or is gone. */
+  drained(): Promise<void>;
+  events(watcher: Watcher, batch: EventBatch, revision: number): void;
+  /** `watchId` is -1 for all watchers of the stream. */
+  progress(watchId: bigint, revision: number): void;
+  overtaken(watchId: bigint, compactRevision: number): void;
+}

@@ -1,0 +1,215 @@
+/** `append`, `head` and `outcome`. */
+
+import assert from "node:assert/strict";
+import { BackendError } from "../../backends/contract.ts";
+import {
+  append,
+  assertFails,
+  assertSameBytes,
+  batchAt,
+  bytes,
+  type Fact,
+  putRow,
+  range,
+  tombstoneRow,
+} from "./subject.ts";
+
+const MANY_ROWS = 10_000;
+const LARGE_VALUE_BYTES = 1_500_000;
+/** Far above what a busy server reaches in a lifetime of years. */
+const HIGH_REVISION = 2 ** 40;
+
+export const appendFacts: readonly Fact[] = [
+  {
+    name: "a new store stands at index 0, revision 1, and is not compacted",
+    async check({ backend }) {
+      assert.deepEqual(await backend.head(), { index: 0, revision: 1, compactRevision: -1 });
+      assert.equal(backend.idleBeforeOpenMs, 0);
+      assert.notEqual(backend.clusterId, 0n);
+      assert.ok(backend.clusterId > 0n && backend.clusterId < 2n ** 64n);
+    },
+  },
+  {
+    name: "append() answers the head it made, and so does every later call",
+    async check(subject) {
+      const { backend } = subject;
+      const rows = [putRow(bytes("a"), { revision: 2 }), putRow(bytes("b"), { revision: 3 })];
+      const head = await append(subject, { rows });
+      assert.deepEqual(head, { index: 1, revision: 3, compactRevision: -1 });
+      const query = { after: 0, upTo: 9, rowsMax: 9, bytesMax: 9 };
+      const load = { keys: [], leases: [], records: [], revision: 0 };
+      const span = { start: bytes(""), end: null, revision: 0 };
+      assert.deepEqual(await backend.head(), head);
+      assert.deepEqual((await backend.load(load)).head, head);
+      assert.deepEqual((await range(backend)).head, head);
+      assert.deepEqual((await backend.count(span)).head, head);
+      assert.deepEqual((await backend.history(query)).head, head);
+      assert.deepEqual((await backend.leaseKeys(1n)).head, head);
+      assert.deepEqual((await backend.leases(1)).head, head);
+      assert.deepEqual((await backend.records("")).head, head);
+    },
+  },
+  {
+    name: "append() of a batch without rows moves the index alone",
+    async check(subject) {
+      await append(subject);
+      const head = await append(subject, { compactRevision: 1 });
+      assert.deepEqual(head, { index: 2, revision: 1, compactRevision: 1 });
+    },
+  },
+  {
+    name: "append() rejects an index that is not the head's and writes nothing",
+    async check(subject) {
+      const { backend } = subject;
+      await append(subject, { rows: [putRow(bytes("a"), { revision: 2 })] });
+      const head = await backend.head();
+      for (const wrong of [head.index - 1, head.index + 1]) {
+        const batch = batchAt(head, {
+          expectedIndex: wrong,
+          rows: [putRow(bytes("a"), { revision: 3 }), putRow(bytes("b"), { revision: 4 })],
+          leases: [{ id: 1n, state: { ttl: 9, remainingMs: 9_000 } }],
+          records: [{ name: "r", value: bytes("x") }],
+          compactRevision: 2,
+        });
+        await assertFails(backend.append(batch), "conflict");
+      }
+      assert.deepEqual(await backend.head(), head);
+      assert.equal((await range(backend)).kvs.length, 1);
+      assert.deepEqual((await backend.leases(9)).leases, []);
+      assert.deepEqual((await backend.records("")).records, []);
+      const all = await backend.history({ after: 0, upTo: 9, rowsMax: 9, bytesMax: 1_000 });
+      assert.deepEqual(all.rows.map((row) => row.revision), [2]);
+    },
+  },
+  {
+    name: "append() lets exactly one of two batches for the same index through",
+    async check({ backend }) {
+      const head = await backend.head();
+      const outcomes = await Promise.allSettled(
+        ["a", "b", "c"].map((key) =>
+          backend.append(batchAt(head, { rows: [putRow(bytes(key), { revision: 2 })] }))
+        ),
+      );
+      assert.equal(outcomes.filter(({ status }) => status === "fulfilled").length, 1);
+      for (const outcome of outcomes) {
+        if (outcome.status === "fulfilled") continue;
+        assert.ok(outcome.reason instanceof BackendError);
+        assert.equal(outcome.reason.kind, "conflict");
+      }
+      assert.equal((await range(backend)).kvs.length, 1);
+    },
+  },
+  {
+    name: "append() makes the last row of each key in the batch current",
+    async check(subject) {
+      const [a, b, c] = [bytes("a"), bytes("b"), bytes("c")];
+      await append(subject, {
+        rows: [putRow(b, { revision: 2 }), putRow(c, { revision: 2, sub: 1 })],
+      });
+      const lastOfA = putRow(a, { revision: 5 });
+      const lastOfC = putRow(c, { revision: 4 });
+      await append(subject, {
+        rows: [
+          putRow(a, { revision: 3 }),
+          putRow(b, { revision: 3, sub: 1 }),
+          tombstoneRow(c, { revision: 3, sub: 2 }),
+          tombstoneRow(b, { revision: 4 }),
+          { ...lastOfC, sub: 1 },
+          lastOfA,
+        ],
+      });
+      assertSameBytes((await range(subject.backend)).kvs, [lastOfA.kv, lastOfC.kv]);
+    },
+  },
+  {
+    name: "append() takes many rows of one revision",
+    async check(subject) {
+      const rows = Array.from(
+        { length: MANY_ROWS },
+        (_, sub) => putRow(bytes(`key ${String(sub).padStart(8, "0")}`), { revision: 2, sub }),
+      );
+      await append(subject, { rows });
+      assertSameBytes((await range(subject.backend)).kvs, rows.map(({ kv }) => kv));
+      const gone = rows.map(({ key }, sub) => tombstoneRow(key, { revision: 3, sub }));
+      await append(subject, { rows: gone });
+      assert.equal((await range(subject.backend)).kvs.length, 0);
+      assert.equal((await range(subject.backend, { revision: 2 })).kvs.length, MANY_ROWS);
+    },
+  },
+  {
+    name: "append() takes many revisions of one key",
+    async check(subject) {
+      const key = bytes("k");
+      const rows = Array.from({ length: 1_000 }, (_, at) => putRow(key, { revision: at + 2 }));
+      await append(subject, { rows });
+      const { backend } = subject;
+      assertSameBytes((await range(backend)).kvs, [rows.at(-1)?.kv ?? null]);
+      assertSameBytes((await range(backend, { revision: 500 })).kvs, [rows[498]?.kv ?? null]);
+    },
+  },
+  {
+    name: "a value of 1.5 MB comes back unchanged, also after reopening",
+    async check(subject) {
+      const value = new Uint8Array(LARGE_VALUE_BYTES);
+      for (let at = 0; at < value.length; at++) value[at] = (at * 31 + (at >> 8)) & 0xff;
+      const row = putRow(bytes("large"), { revision: 2, value });
+      await append(subject, { rows: [row] });
+      for (const reopens of [false, true]) {
+        if (reopens) await subject.reopen();
+        const [kv] = (await range(subject.backend)).kvs;
+        assert.ok(kv !== undefined && kv.length === row.kv.length);
+        assert.ok(kv.every((byte, at) => byte === row.kv[at]));
+      }
+    },
+  },
+  {
+    name: "append() does not keep the arrays it was given",
+    async check(subject) {
+      const row = putRow(bytes("a"), { revision: 2 });
+      const record = bytes("record");
+      const expected = row.kv.slice();
+      await append(subject, { rows: [row], records: [{ name: "r", value: record }] });
+      row.key.fill(0);
+      row.kv.fill(0);
+      record.fill(0);
+      const query = { keys: [bytes("a")], leases: [], records: ["r"], revision: 0 };
+      const loaded = await subject.backend.load(query);
+      assertSameBytes(loaded.kvs, [expected]);
+      assertSameBytes(loaded.records, [bytes("record")]);
+    },
+  },
+  {
+    name: "append() takes high revisions",
+    async check(subject) {
+      const row = putRow(bytes("a"), { revision: HIGH_REVISION, sub: 7 });
+      await append(subject, { rows: [row] });
+      await append(subject, { rows: [putRow(bytes("a"), { revision: HIGH_REVISION + 1 })] });
+      const { backend } = subject;
+      assert.equal((await backend.head()).revision, HIGH_REVISION + 1);
+      assertSameBytes((await range(backend, { revision: HIGH_REVISION })).kvs, [row.kv]);
+      const page = await backend.history({
+        after: HIGH_REVISION - 1,
+        upTo: HIGH_REVISION + 1,
+        rowsMax: 9,
+        bytesMax: 1_000,
+      });
+      assert.deepEqual(page.rows.map((found) => [found.revision, found.sub]), [
+        [HIGH_REVISION, 7],
+        [HIGH_REVISION + 1, 0],
+      ]);
+    },
+  },
+  {
+    name: "outcome() tells the last batch from one that was never appended",
+    async check(subject) {
+      const batch = batchAt(await subject.backend.head());
+      assert.equal(await subject.backend.outcome(batch.id), "not-applied");
+      await subject.backend.append(batch);
+      assert.equal(await subject.backend.outcome(batch.id), "applied");
+      const stale = batchAt({ ...await subject.backend.head(), index: 77 });
+      await assertFails(subject.backend.append(stale), "conflict");
+      assert.equal(await subject.backend.outcome(stale.id), "not-applied");
+      assert.equal(await (await subject.reopen()).outcome(batch.id), "applied");
+    },
+  },
+];

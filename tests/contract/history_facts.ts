@@ -1,0 +1,138 @@
+/** `history`. */
+
+import assert from "node:assert/strict";
+import type { HistoryPage, HistoryQuery, LogRow } from "../../backends/contract.ts";
+import { growHistory, Model } from "./model.ts";
+import {
+  append,
+  assertSameBytes,
+  bytes,
+  type Fact,
+  putRow,
+  type Subject,
+  tombstoneRow,
+} from "./subject.ts";
+
+export const historyFacts: readonly Fact[] = [
+  {
+    name: "history() gives every field of a row as it was appended",
+    async check(subject) {
+      const rows = [
+        putRow(bytes("a"), { revision: 2, lease: -(2n ** 63n) }),
+        putRow(bytes("b"), { revision: 2, sub: 1, lease: 2n ** 63n - 1n }),
+        putRow(Uint8Array.of(0xff, 0), { revision: 2, sub: 2, value: bytes("") }),
+        putRow(bytes("a"), { revision: 3, lease: -1n }),
+        tombstoneRow(bytes("b"), { revision: 3, sub: 1 }),
+        putRow(bytes("b"), { revision: 4, lease: 0x1_0000_0000n }),
+        putRow(bytes("c"), { revision: 5, lease: 0xffff_ffffn }),
+      ];
+      await append(subject, { rows });
+      const page = await history(subject);
+      assertSameRows(page.rows, rows);
+      assert.equal(page.through, 5);
+      const prevKvs = page.rows.map(({ prevKv }) => prevKv);
+      const [first, second] = rows;
+      assertSameBytes(prevKvs, [null, null, null, first?.kv, second?.kv, null, null].map(orNull));
+    },
+  },
+  {
+    name: "history() excludes `after`, includes `upTo`, and is complete through the head at most",
+    async check(subject) {
+      const rows = [2, 3, 4, 5].map((revision) => putRow(bytes("a"), { revision }));
+      await append(subject, { rows });
+      const some = await history(subject, { after: 2, upTo: 4 });
+      assertSameRows(some.rows, rows.slice(1, 3));
+      assert.equal(some.through, 4);
+      const beyond = await history(subject, { after: 4, upTo: 99 });
+      assertSameRows(beyond.rows, rows.slice(3));
+      assert.equal(beyond.through, 5);
+      const nothing = await history(subject, { after: 5, upTo: 99 });
+      assert.deepEqual([nothing.rows, nothing.through], [[], 5]);
+    },
+  },
+  {
+    name: "history() ends with the revision in which it reaches its rows, never within one",
+    async check(subject) {
+      const rows: LogRow[] = [];
+      for (let revision = 2; revision < 60; revision++) {
+        for (let sub = 0; sub < revision % 9; sub++) {
+          rows.push(putRow(bytes(`key ${sub}`), { revision, sub }));
+        }
+      }
+      await append(subject, { rows, revision: 60 });
+      for (const rowsMax of [1, 7, 64, 65, 10_000]) {
+        const read = await readInPages(subject, { rowsMax, bytesMax: Number.MAX_SAFE_INTEGER });
+        assertSameRows(read, rows);
+      }
+    },
+  },
+  {
+    name: "history() ends with the revision in which it reaches its bytes",
+    async check(subject) {
+      const rows: LogRow[] = [];
+      for (let revision = 2; revision < 40; revision++) {
+        const value = new Uint8Array(revision % 5 === 0 ? 40_000 : 50);
+        rows.push(putRow(bytes("a"), { revision, value }));
+        rows.push(putRow(bytes(`b${revision}`), { revision, sub: 1, value }));
+      }
+      await append(subject, { rows });
+      for (const bytesMax of [1, 1_000, 100_000, 10_000_000]) {
+        assertSameRows(await readInPages(subject, { rowsMax: 1_000_000, bytesMax }), rows);
+      }
+    },
+  },
+  {
+    name: "history() is exact for random histories, with what each row replaced",
+    rollsDice: true,
+    async check(subject, dice) {
+      const model = new Model();
+      await growHistory(subject, model, { dice, batches: 60 });
+      const { rows } = await history(subject);
+      assertSameRows(rows, model.rows);
+      assertSameBytes(
+        rows.map(({ prevKv }) => prevKv),
+        model.rows.map((row) => model.prevKv(row)),
+      );
+    },
+  },
+];
+
+function history(subject: Subject, query: Partial<HistoryQuery> = {}): Promise<HistoryPage> {
+  const defaults = { after: 0, upTo: 1_000_000, rowsMax: 1_000_000, bytesMax: 1_000_000_000 };
+  return subject.backend.history({ ...defaults, ...query });
+}
+
+/** Reads everything page by page and checks each page's bounds on the way. */
+async function readInPages(
+  subject: Subject,
+  { rowsMax, bytesMax }: { rowsMax: number; bytesMax: number },
+): Promise<LogRow[]> {
+  const rows: LogRow[] = [];
+  const { revision: end } = await subject.backend.head();
+  for (let after = 0; after < end;) {
+    const page = await history(subject, { after, upTo: end, rowsMax, bytesMax });
+    const last = page.rows.at(-1);
+    assert.ok(page.through > after, "a page moves on");
+    assert.ok(page.rows.every((row) => row.revision > after && row.revision <= page.through));
+    if (page.through < end) assert.equal(page.through, last?.revision);
+    const before = page.rows.filter((row) => row.revision !== last?.revision);
+    const size = before.reduce((sum, row) => sum + row.kv.length, 0);
+    assert.ok(before.length < rowsMax && size < bytesMax, "no revision follows a limit");
+    rows.push(...page.rows);
+    after = page.through;
+  }
+  return rows;
+}
+
+export function assertSameRows(actual: readonly LogRow[], expected: readonly LogRow[]): void {
+  assert.equal(actual.map(describe).join("\n"), expected.map(describe).join("\n"));
+}
+
+function describe(row: LogRow): string {
+  const { revision, sub, key, kv, metaSize, tombstone, lease } = row;
+  return [revision, sub, key.toHex(), kv.toHex(), metaSize, tombstone, lease].join(" ");
+}
+
+function orNull(kv: Uint8Array | null | undefined): Uint8Array | null {
+  return kv ?? null;
+}

@@ -1,0 +1,146 @@
+/** Leases and the keys attached to them. */
+
+import assert from "node:assert/strict";
+import type { LeaseChange, LeaseRow } from "../../backends/contract.ts";
+import {
+  append,
+  assertSameBytes,
+  bytes,
+  type Fact,
+  putRow,
+  type Subject,
+  tombstoneRow,
+} from "./subject.ts";
+
+const LEAST_ID = -(2n ** 63n);
+const GREATEST_ID = 2n ** 63n - 1n;
+/** etcd's longest TTL. */
+const LONGEST_TTL = 9_000_000_000;
+
+export const leaseFacts: readonly Fact[] = [
+  {
+    name: "leases() puts those that expire first in front and stops at its limit",
+    async check(subject) {
+      const remaining = [30_000, 10_000, 20_000, 40_000];
+      const leases = remaining.map((ms, at) => grant(BigInt(at + 1), ms / 1_000));
+      await append(subject, { leases });
+      assert.deepEqual(await ids(subject, 9), [2n, 3n, 1n, 4n]);
+      assert.deepEqual(await ids(subject, 2), [2n, 3n]);
+    },
+  },
+  {
+    name: "a lease id may be any 64-bit integer",
+    async check(subject) {
+      const all = [LEAST_ID, -1n, 1n, 2n ** 53n + 1n, GREATEST_ID];
+      await append(subject, { leases: all.map((id, at) => grant(id, at + 5)) });
+      assert.deepEqual(await ids(subject, 9), all);
+      const query = { keys: [], leases: all, records: [], revision: 0 };
+      const loaded = await subject.backend.load(query);
+      assert.deepEqual(loaded.leases.map((lease) => lease?.id), all);
+      for (const [at, id] of all.entries()) {
+        const row = putRow(bytes(`key ${at}`), { revision: at + 2, lease: id });
+        await append(subject, { rows: [row] });
+        assertSameBytes((await subject.backend.leaseKeys(id)).kvs, [row.kv]);
+      }
+    },
+  },
+  {
+    name: "a lease keeps its TTL and may be changed and removed",
+    async check(subject) {
+      await append(subject, { leases: [grant(1n, LONGEST_TTL), grant(2n, 5)] });
+      assert.equal((await leaseOf(subject, 1n))?.ttl, LONGEST_TTL);
+      assert.equal((await leaseOf(subject, 2n))?.ttl, 5);
+      await append(subject, { leases: [{ id: 1n, state: null }, grant(2n, 60)] });
+      assert.equal(await leaseOf(subject, 1n), null);
+      assert.equal((await leaseOf(subject, 2n))?.ttl, 60);
+      await append(subject, { leases: [{ id: 77n, state: null }] });
+      assert.deepEqual(await ids(subject, 9), [2n]);
+    },
+  },
+  {
+    name: "a lease's time runs by the clock, below zero too",
+    movesClock: true,
+    async check(subject) {
+      await append(subject, { leases: [grant(1n, 5)] });
+      assert.equal((await leaseOf(subject, 1n))?.remainingMs, 5_000);
+      subject.clock.nowMs += 2_000;
+      assert.equal((await leaseOf(subject, 1n))?.remainingMs, 3_000);
+      subject.clock.nowMs += 10_000;
+      assert.equal((await leaseOf(subject, 1n))?.remainingMs, -7_000);
+      const { leases } = await subject.backend.leases(9);
+      assert.deepEqual(leases, [{ id: 1n, ttl: 5, remainingMs: -7_000 }]);
+      await subject.reopen();
+      assert.equal((await leaseOf(subject, 1n))?.remainingMs, -7_000);
+    },
+  },
+  {
+    name: "extendLeasesMs moves every lease that the batch does not change itself",
+    movesClock: true,
+    async check(subject) {
+      await append(subject, { leases: [grant(1n, 5), grant(2n, 6), grant(3n, 7)] });
+      subject.clock.nowMs += 1_000;
+      await append(subject, {
+        leases: [grant(2n, 6), { id: 3n, state: null }, grant(4n, 8)],
+        extendLeasesMs: 2_500,
+      });
+      assert.equal((await leaseOf(subject, 1n))?.remainingMs, 6_500);
+      assert.equal((await leaseOf(subject, 2n))?.remainingMs, 6_000);
+      assert.equal(await leaseOf(subject, 3n), null);
+      assert.equal((await leaseOf(subject, 4n))?.remainingMs, 8_000);
+    },
+  },
+  {
+    name: "leaseKeys() gives the live keys attached now, in key order, as they are now",
+    async check(subject) {
+      const lease = 9n;
+      const b = putRow(bytes("b"), { revision: 2, lease });
+      const older = putRow(bytes("a"), { revision: 2, sub: 1, lease });
+      const elsewhere = putRow(bytes("c"), { revision: 2, sub: 2, lease: 8n });
+      await append(subject, { rows: [b, older, elsewhere] });
+      const a = putRow(bytes("a"), { revision: 3, lease });
+      await append(subject, { rows: [a] });
+      await assertLeaseKeys(subject, lease, [a.kv, b.kv]);
+      // Taken over by another lease, attached to none, deleted.
+      await append(subject, { rows: [putRow(bytes("a"), { revision: 4, lease: 8n })] });
+      await assertLeaseKeys(subject, lease, [b.kv]);
+      await append(subject, { rows: [putRow(bytes("c"), { revision: 5 })] });
+      await append(subject, { rows: [tombstoneRow(bytes("b"), { revision: 6 })] });
+      await assertLeaseKeys(subject, lease, []);
+      assert.equal((await subject.backend.leaseKeys(8n)).kvs.length, 1);
+      await assertLeaseKeys(subject, 0n, []);
+    },
+  },
+  {
+    name: "a store knows how long it lay idle before it was opened",
+    movesClock: true,
+    async check(subject) {
+      await append(subject);
+      subject.clock.nowMs += 7_000;
+      assert.equal((await subject.reopen()).idleBeforeOpenMs, 7_000);
+      // A clock that was set back tells nothing.
+      subject.clock.nowMs -= 60_000;
+      assert.equal((await subject.reopen()).idleBeforeOpenMs, 0);
+    },
+  },
+];
+
+function grant(id: bigint, ttl: number): LeaseChange {
+  return { id, state: { ttl, remainingMs: ttl * 1_000 } };
+}
+
+async function ids({ backend }: Subject, limit: number): Promise<bigint[]> {
+  return (await backend.leases(limit)).leases.map(({ id }) => id);
+}
+
+async function leaseOf({ backend }: Subject, id: bigint): Promise<LeaseRow | null> {
+  const { leases } = await backend.load({ keys: [], leases: [id], records: [], revision: 0 });
+  return leases[0] ?? null;
+}
+
+async function assertLeaseKeys(
+  { backend }: Subject,
+  id: bigint,
+  kvs: readonly Uint8Array[],
+): Promise<void> {
+  assertSameBytes((await backend.leaseKeys(id)).kvs, kvs);
+}

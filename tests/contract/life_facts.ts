@@ -1,0 +1,148 @@
+/** Opening, closing, size, and what else a store does in its life. */
+
+import assert from "node:assert/strict";
+import { BackendError } from "../../backends/contract.ts";
+import { growHistory, Model } from "./model.ts";
+import {
+  append,
+  assertFails,
+  assertSameBytes,
+  batchAt,
+  bytes,
+  type Fact,
+  putRow,
+  range,
+  type Subject,
+} from "./subject.ts";
+
+export const lifeFacts: readonly Fact[] = [
+  {
+    name: "reopening finds the same store",
+    rollsDice: true,
+    async check(subject, dice) {
+      const model = new Model();
+      const { clusterId } = subject.backend;
+      await growHistory(subject, model, { dice, batches: 10 });
+      await append(subject, {
+        leases: [{ id: 5n, state: { ttl: 50, remainingMs: 50_000 } }],
+        records: [{ name: "r", value: bytes("x") }],
+        compactRevision: 1,
+      });
+      const before = await everythingOf(subject);
+      await subject.reopen();
+      assert.deepEqual(await everythingOf(subject), before);
+      assert.equal(subject.backend.clusterId, clusterId);
+      await growHistory(subject, model, { dice, batches: 3 });
+      const live = model.live({ start: new Uint8Array(), end: null }, model.revision);
+      assertSameBytes((await range(subject.backend)).kvs, live.map(({ kv }) => kv));
+    },
+  },
+  {
+    name: "a closed backend answers `unavailable`, and closing twice does no harm",
+    async check(subject) {
+      const { backend } = subject;
+      const head = await append(subject, { rows: [putRow(bytes("a"), { revision: 2 })] });
+      await backend.close();
+      await backend.close();
+      const load = { keys: [bytes("a")], leases: [], records: [], revision: 0 };
+      const page = { after: 0, upTo: 9, rowsMax: 9, bytesMax: 9 };
+      const calls = [
+        () => backend.head(),
+        () => backend.load(load),
+        () => range(backend),
+        () => backend.count({ start: bytes(""), end: null, revision: 0 }),
+        () => backend.history(page),
+        () => backend.leaseKeys(1n),
+        () => backend.leases(1),
+        () => backend.records(""),
+        () => backend.append(batchAt(head)),
+        () => backend.outcome("x"),
+        () => backend.trim({ rowsMax: 1 }),
+        () => backend.size(),
+        () => backend.defragment(),
+      ];
+      for (const call of calls) await assertFails(call(), "unavailable");
+    },
+  },
+  {
+    name: "closing during use settles every call, and what was acknowledged stays",
+    async check(subject) {
+      const { backend } = subject;
+      const head = await backend.head();
+      const calls = [
+        backend.append(batchAt(head, { rows: [putRow(bytes("a"), { revision: 2 })] })),
+        range(backend),
+        backend.trim({ rowsMax: 10 }),
+        backend.defragment(),
+        backend.size(),
+      ];
+      await backend.close();
+      const outcomes = await Promise.allSettled(calls);
+      for (const outcome of outcomes) {
+        if (outcome.status === "rejected") assert.ok(outcome.reason instanceof BackendError);
+      }
+      const { kvs } = await range(await subject.reopen());
+      if (outcomes[0]?.status === "fulfilled") assert.equal(kvs.length, 1);
+    },
+  },
+  {
+    name: "changes() ends when its signal is aborted",
+    async check({ backend }) {
+      for (const abortsBefore of [true, false]) {
+        const controller = new AbortController();
+        if (abortsBefore) controller.abort();
+        const watching = countWakes(backend.changes(controller.signal));
+        controller.abort();
+        assert.ok(await watching >= 0);
+      }
+    },
+  },
+  {
+    name: "size() grows with what is stored and holds at least what is in use",
+    async check(subject) {
+      const before = await subject.backend.size();
+      const value = new Uint8Array(1_000_000).fill(5);
+      await append(subject, { rows: [putRow(bytes("a"), { revision: 2, value })] });
+      const after = await subject.backend.size();
+      assert.ok(after.inUse >= before.inUse + value.length, `${after.inUse} in use`);
+      for (const size of [before, after]) assert.ok(size.total >= size.inUse && size.inUse >= 0);
+    },
+  },
+  {
+    name: "defragment() gives trimmed space back and keeps everything else",
+    async check(subject) {
+      const value = new Uint8Array(100_000).fill(5);
+      for (let revision = 2; revision < 60; revision++) {
+        await append(subject, { rows: [putRow(bytes("a"), { revision, value })] });
+      }
+      await append(subject, { compactRevision: 59 });
+      while (!(await subject.backend.trim({ rowsMax: 100 })).done);
+      const { kvs } = await range(subject.backend);
+      await subject.backend.defragment();
+      const size = await subject.backend.size();
+      assert.ok(size.total < 20 * value.length, `${size.total} bytes are left`);
+      assertSameBytes((await range(subject.backend)).kvs, kvs);
+      await subject.reopen();
+      assertSameBytes((await range(subject.backend)).kvs, kvs);
+      await append(subject, { rows: [putRow(bytes("a"), { revision: 60, value })] });
+    },
+  },
+];
+
+async function countWakes(changes: AsyncIterable<void>): Promise<number> {
+  let wakes = 0;
+  for await (const _ of changes) wakes++;
+  return wakes;
+}
+
+/** All that can be read, for a comparison. */
+async function everythingOf({ backend }: Subject): Promise<unknown> {
+  const everything = { after: 0, upTo: 1_000_000, rowsMax: 1_000_000, bytesMax: 1_000_000_000 };
+  return [
+    await backend.head(),
+    (await range(backend)).kvs,
+    await backend.history(everything),
+    await backend.leases(100),
+    await backend.records(""),
+  ];
+}

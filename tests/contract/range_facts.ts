@@ -1,0 +1,190 @@
+/** `range`, `count` and `load`. */
+
+import assert from "node:assert/strict";
+import type { KeySpan } from "../../backends/contract.ts";
+import type { Dice } from "./dice.ts";
+import { AWKWARD_KEYS, growHistory, Model } from "./model.ts";
+import {
+  append,
+  assertSameBytes,
+  bytes,
+  type Fact,
+  putRow,
+  range,
+  type Subject,
+  tombstoneRow,
+} from "./subject.ts";
+
+export const rangeFacts: readonly Fact[] = [
+  {
+    name: "range() orders keys as unsigned bytes and takes them as they are",
+    async check(subject) {
+      const rows = AWKWARD_KEYS.map((key, sub) => putRow(key, { revision: 2, sub })).reverse();
+      await append(subject, { rows });
+      const sorted = rows.toSorted((a, b) => a.key.toHex() < b.key.toHex() ? -1 : 1);
+      assertSameBytes((await range(subject.backend)).kvs, sorted.map(({ kv }) => kv));
+      for (const { key, kv } of rows) {
+        const query = { keys: [key], leases: [], records: [], revision: 0 };
+        assertSameBytes((await subject.backend.load(query)).kvs, [kv]);
+        const end = Uint8Array.of(...key, 0);
+        assertSameBytes((await range(subject.backend, { start: key, end })).kvs, [kv]);
+      }
+    },
+  },
+  {
+    name: "range() excludes its end, and an interval that ends where it starts is empty",
+    async check(subject) {
+      const [a, b] = [putRow(bytes("a"), { revision: 2 }), putRow(bytes("b"), { revision: 3 })];
+      await append(subject, { rows: [a, b] });
+      const { backend } = subject;
+      for (const revision of [0, 3]) {
+        const upToB = { start: a.key, end: b.key, revision };
+        assertSameBytes((await range(backend, upToB)).kvs, [a.kv]);
+        for (const end of [a.key, bytes("A")]) {
+          const page = await range(backend, { start: a.key, end, revision });
+          assert.deepEqual([page.kvs, page.more], [[], false]);
+          assert.equal((await backend.count({ start: a.key, end, revision })).count, 0);
+        }
+      }
+    },
+  },
+  {
+    name: "range() stops at its limit and tells whether there is more",
+    async check(subject) {
+      const rows = Array.from(
+        { length: 200 },
+        (_, sub) => putRow(bytes(`k${String(sub).padStart(3, "0")}`), { revision: 2, sub }),
+      );
+      await append(subject, { rows });
+      await append(subject, { rows: [tombstoneRow(bytes("k199"), { revision: 3 })] });
+      await append(subject, { rows: [putRow(bytes("new"), { revision: 4 })] });
+      for (const [limit, last] of [[1, false], [199, false], [200, true], [201, true]] as const) {
+        const page = await range(subject.backend, { revision: 2, limit });
+        assertSameBytes(page.kvs, rows.slice(0, limit).map(({ kv }) => kv));
+        assert.equal(page.more, !last, `at revision 2 with limit ${limit}`);
+        const newest = await range(subject.backend, { limit, end: bytes("l") });
+        assertSameBytes(newest.kvs, rows.slice(0, Math.min(limit, 199)).map(({ kv }) => kv));
+        assert.equal(newest.more, limit < 199, `with limit ${limit}`);
+      }
+    },
+  },
+  {
+    name: "range() may end with the row that reaches the bytes, never before it",
+    async check(subject) {
+      const rows = Array.from({ length: 50 }, (_, sub) => {
+        const value = new Uint8Array(sub % 7 === 0 ? 50_000 : 100);
+        return putRow(bytes(`k${sub + 100}`), { revision: 2, sub, value });
+      });
+      await append(subject, { rows });
+      await append(subject, { rows: [putRow(bytes("k100"), { revision: 3 })] });
+      for (const revision of [0, 2]) {
+        for (const bytesMax of [1, 60_000, 120_000, 10_000_000]) {
+          await assertPaging(subject, { revision, bytesMax });
+        }
+      }
+    },
+  },
+  {
+    name: "range() of keys only gives each kv whole or cut before its value",
+    async check(subject) {
+      const rows = [
+        putRow(bytes("a"), { revision: 2, value: new Uint8Array(300) }),
+        putRow(bytes("b"), { revision: 2, sub: 1, value: new Uint8Array() }),
+      ];
+      await append(subject, { rows });
+      await append(subject, { rows: [putRow(bytes("c"), { revision: 3 })] });
+      for (const revision of [0, 2]) {
+        const query = { revision, keysOnly: true, end: bytes("c") };
+        const { kvs } = await range(subject.backend, query);
+        assert.equal(kvs.length, rows.length);
+        kvs.forEach((kv, at) => {
+          const row = rows[at];
+          assert.ok(row !== undefined && [row.metaSize, row.kv.length].includes(kv.length));
+          assertSameBytes([kv], [row.kv.subarray(0, kv.length)]);
+        });
+      }
+    },
+  },
+  {
+    name: "range(), count() and load() are exact at every revision of random histories",
+    rollsDice: true,
+    async check(subject, dice) {
+      const model = new Model();
+      await growHistory(subject, model, { dice, batches: 40 });
+      for (let revision = 0; revision <= model.revision; revision++) {
+        await assertReadsAt(subject, model, { revision, dice });
+      }
+    },
+  },
+  {
+    name: "load() answers in the order of the question, with null where there is nothing",
+    async check(subject) {
+      const a = putRow(bytes("a"), { revision: 2 });
+      const b = putRow(bytes("b"), { revision: 2, sub: 1 });
+      await append(subject, { rows: [a, b], records: [{ name: "r", value: bytes("x") }] });
+      const newer = putRow(bytes("a"), { revision: 3 });
+      await append(subject, { rows: [newer, tombstoneRow(b.key, { revision: 3, sub: 1 })] });
+      const keys = [b.key, bytes("none"), a.key, a.key];
+      const query = { keys, leases: [5n], records: ["none", "r"], revision: 0 };
+      const newest = await subject.backend.load(query);
+      assertSameBytes(newest.kvs, [null, null, newer.kv, newer.kv]);
+      assertSameBytes(newest.records, [null, bytes("x")]);
+      assert.deepEqual(newest.leases, [null]);
+      const older = await subject.backend.load({ ...query, revision: 2 });
+      assertSameBytes(older.kvs, [b.kv, null, a.kv, a.kv]);
+      assertSameBytes(older.records, [null, bytes("x")]);
+    },
+  },
+];
+
+async function assertReadsAt(
+  { backend }: Subject,
+  model: Model,
+  { revision, dice }: { revision: number; dice: Dice },
+): Promise<void> {
+  const at = revision === 0 ? model.revision : revision;
+  const everything = { start: new Uint8Array(), end: null };
+  const from = dice.pick(AWKWARD_KEYS);
+  const spans: KeySpan[] = [
+    everything,
+    { start: from, end: null },
+    { start: from, end: dice.pick(AWKWARD_KEYS) },
+  ];
+  for (const span of spans) {
+    const expected = model.live(span, at).map(({ kv }) => kv);
+    const page = await range(backend, { ...span, revision });
+    assertSameBytes(page.kvs, expected, `range at revision ${revision}`);
+    assert.equal(page.more, false);
+    const limit = 1 + dice.below(5);
+    const short = await range(backend, { ...span, revision, limit });
+    assertSameBytes(short.kvs, expected.slice(0, limit), `limited range at ${revision}`);
+    assert.equal(short.more, expected.length > limit);
+    const { count } = await backend.count({ ...span, revision });
+    assert.equal(count, expected.length, `count at revision ${revision}`);
+  }
+  const query = { keys: AWKWARD_KEYS, leases: [], records: [], revision };
+  const expected = AWKWARD_KEYS.map((key) => model.kvAt(key, at));
+  assertSameBytes((await backend.load(query)).kvs, expected, `load at revision ${revision}`);
+}
+
+/** Pages with a byte limit make up the whole, and only their last row goes over it. */
+async function assertPaging(
+  { backend }: Subject,
+  { revision, bytesMax }: { revision: number; bytesMax: number },
+): Promise<void> {
+  const whole = await range(backend, { revision });
+  const paged: Uint8Array[] = [];
+  let start: Uint8Array = new Uint8Array();
+  for (let more = true; more;) {
+    const page = await range(backend, { revision, bytesMax, start });
+    const sizes = page.kvs.map((kv) => kv.length);
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    assert.ok(page.kvs.length > 0);
+    if (page.more) assert.ok(total >= bytesMax, "a page that ends early has reached its bytes");
+    paged.push(...page.kvs);
+    more = page.more;
+    // Keys of this fact are `k` and three digits.
+    start = bytes(`k${100 + paged.length}`);
+  }
+  assertSameBytes(paged, whole.kvs);
+}

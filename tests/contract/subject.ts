@@ -1,0 +1,120 @@
+/** What a fact is given, and short ways to write and to compare. */
+
+import assert from "node:assert/strict";
+import {
+  type Backend,
+  BackendError,
+  type BackendErrorKind,
+  type Batch,
+  type Head,
+  type LogRow,
+  type RangePage,
+  type RangeQuery,
+} from "../../backends/contract.ts";
+import type { Dice } from "./dice.ts";
+import { encodeKv } from "./kv_message.ts";
+
+export interface Subject {
+  /** The backend as opened last. */
+  readonly backend: Backend;
+  /** What the store is told the time is. */
+  readonly clock: { nowMs: number };
+  /** Closes the backend and opens the same store again. */
+  reopen(): Promise<Backend>;
+}
+
+export interface Fact {
+  readonly name: string;
+  /** The fact holds only where the store goes by the clock it is given. */
+  readonly movesClock?: boolean;
+  /** The fact is tried with several seeds, each on a new store. */
+  readonly rollsDice?: boolean;
+  check(subject: Subject, dice: Dice): Promise<void>;
+}
+
+const encoder = new TextEncoder();
+let batchCount = 0;
+
+export function bytes(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+
+/** A batch that changes nothing but what is said. */
+export function batchAt(head: Head, changes: Partial<Batch> = {}): Batch {
+  const rows = changes.rows ?? [];
+  return {
+    id: `batch-${++batchCount}`,
+    expectedIndex: head.index,
+    revision: rows.at(-1)?.revision ?? head.revision,
+    compactRevision: head.compactRevision,
+    rows,
+    leases: [],
+    records: [],
+    extendLeasesMs: 0,
+    ...changes,
+  };
+}
+
+/** Appends at the present head. */
+export async function append(subject: Subject, changes: Partial<Batch> = {}): Promise<Head> {
+  return await subject.backend.append(batchAt(await subject.backend.head(), changes));
+}
+
+export interface PutOptions {
+  readonly revision: number;
+  readonly sub?: number;
+  readonly value?: Uint8Array;
+  readonly lease?: bigint;
+}
+
+export function putRow(key: Uint8Array, options: PutOptions): LogRow {
+  const { revision, sub = 0, value = bytes(`value at ${revision}`), lease = 0n } = options;
+  const { kv, metaSize } = encodeKv({ key, revision, value, lease });
+  return { revision, sub, key, kv, metaSize, tombstone: false, lease };
+}
+
+export function tombstoneRow(
+  key: Uint8Array,
+  { revision, sub = 0 }: { revision: number; sub?: number },
+): LogRow {
+  const { kv, metaSize } = encodeKv({ key, revision });
+  return { revision, sub, key, kv, metaSize, tombstone: true, lease: 0n };
+}
+
+/** The whole store at the newest, or with what is said otherwise. */
+export function range(backend: Backend, query: Partial<RangeQuery> = {}): Promise<RangePage> {
+  return backend.range({
+    start: new Uint8Array(),
+    end: null,
+    revision: 0,
+    limit: 1_000_000,
+    bytesMax: Number.MAX_SAFE_INTEGER,
+    keysOnly: false,
+    ...query,
+  });
+}
+
+/** Compares as text: many times faster than a deep comparison, and the difference is readable. */
+export function assertSameBytes(
+  actual: readonly (Uint8Array | null)[],
+  expected: readonly (Uint8Array | null)[],
+  message?: string,
+): void {
+  assert.equal(actual.map(hexOf).join("\n"), expected.map(hexOf).join("\n"), message);
+}
+
+function hexOf(value: Uint8Array | null): string {
+  return value === null ? "null" : value.toHex();
+}
+
+/** Waits for the failure that the contract names. */
+export async function assertFails(
+  promise: Promise<unknown>,
+  kind: BackendErrorKind,
+): Promise<void> {
+  await assert.rejects(promise, (error) => {
+    assert.ok(error instanceof BackendError, `not a BackendError: ${error}`);
+    assert.equal(error.kind, kind);
+    return true;
+  });
+}

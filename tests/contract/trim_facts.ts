@@ -1,0 +1,150 @@
+/** `trim`. */
+
+import assert from "node:assert/strict";
+import { assertSameRows } from "./history_facts.ts";
+import { AWKWARD_KEYS, compactSomewhere, growHistory, Model } from "./model.ts";
+import {
+  append,
+  assertSameBytes,
+  bytes,
+  type Fact,
+  putRow,
+  range,
+  type Subject,
+  tombstoneRow,
+} from "./subject.ts";
+
+/** Steps after which a trim that is still not done counts as endless. */
+const STEPS_MAX = 10_000;
+
+export const trimFacts: readonly Fact[] = [
+  {
+    name: "trim() of a store that was never compacted has nothing to do",
+    async check(subject) {
+      await append(subject, { rows: [2, 3].map((revision) => putRow(bytes("a"), { revision })) });
+      assert.deepEqual(await subject.backend.trim({ rowsMax: 9 }), { removed: 0, done: true });
+    },
+  },
+  {
+    name: "trim() keeps what stands at the compact revision, and a tombstone exactly there",
+    async check(subject) {
+      const key = bytes("a");
+      const rows = [
+        putRow(key, { revision: 2 }),
+        putRow(key, { revision: 3 }),
+        putRow(bytes("b"), { revision: 4 }),
+        tombstoneRow(key, { revision: 5 }),
+        putRow(key, { revision: 6 }),
+        tombstoneRow(key, { revision: 7 }),
+        putRow(key, { revision: 8 }),
+      ];
+      await append(subject, { rows });
+      const left: readonly (readonly [compactRevision: number, revisions: readonly number[]])[] = [
+        [3, [3, 4, 5, 6, 7, 8]],
+        [5, [4, 5, 6, 7, 8]],
+        [6, [4, 6, 7, 8]],
+        [7, [4, 7, 8]],
+        [8, [4, 8]],
+      ];
+      for (const [compactRevision, revisions] of left) {
+        await append(subject, { compactRevision });
+        await trimAll(subject, 2);
+        assert.deepEqual((await logOf(subject)).map((row) => row.revision), revisions);
+        assert.deepEqual(await subject.backend.trim({ rowsMax: 1 }), { removed: 0, done: true });
+      }
+    },
+  },
+  {
+    name: "trim() counts what it removed and looks at no more rows than it was allowed",
+    async check(subject) {
+      const rows = Array.from({ length: 100 }, (_, at) => putRow(bytes("a"), { revision: at + 2 }));
+      await append(subject, { rows, compactRevision: 101 });
+      const first = await subject.backend.trim({ rowsMax: 10 });
+      assert.equal(first.done, false);
+      assert.ok(first.removed <= 10);
+      assert.equal(first.removed + await trimAll(subject, 10), 99);
+    },
+  },
+  {
+    name: "trim() leaves every read at or above the compact revision as it was",
+    rollsDice: true,
+    async check(subject, dice) {
+      const model = new Model();
+      for (let round = 0; round < 12; round++) {
+        await growHistory(subject, model, { dice, batches: dice.below(12) });
+        await compactSomewhere(subject, model, dice);
+        // Now and then a trim is overtaken by the next compaction, or interrupted by a restart.
+        const steps = dice.below(3) === 0 ? dice.below(4) : STEPS_MAX;
+        const { done } = await trimSteps(subject, { rowsMax: 1 + dice.below(20), steps });
+        if (dice.below(3) === 0) await subject.reopen();
+        await assertReadable(subject, model);
+        if (done) assertSameRows(await logOf(subject), model.keptByTrim());
+      }
+      await trimAll(subject, 7);
+      await assertReadable(subject, model);
+      assertSameRows(await logOf(subject), model.keptByTrim());
+    },
+  },
+  {
+    name: "trim() goes on after reopening where it stopped",
+    async check(subject) {
+      const rows = Array.from({ length: 60 }, (_, at) => putRow(bytes("a"), { revision: at + 2 }));
+      await append(subject, { rows, compactRevision: 61 });
+      let removed = 0;
+      // Ends when the trim is done; the fact below says how many steps that may take.
+      for (let steps = 0;; steps++) {
+        assert.ok(
+          steps <= 7,
+          "sixty rows are looked at in six steps of ten, and one to see the end",
+        );
+        const result = await subject.backend.trim({ rowsMax: 10 });
+        removed += result.removed;
+        if (result.done) break;
+        await subject.reopen();
+      }
+      assert.equal(removed, 59);
+    },
+  },
+];
+
+async function trimSteps(
+  { backend }: Subject,
+  { rowsMax, steps }: { rowsMax: number; steps: number },
+): Promise<{ removed: number; done: boolean }> {
+  let removed = 0;
+  for (let step = 0; step < steps; step++) {
+    const result = await backend.trim({ rowsMax });
+    removed += result.removed;
+    if (result.done) return { removed, done: true };
+  }
+  return { removed, done: false };
+}
+
+/** Trims to the end and answers how many rows went. */
+async function trimAll(subject: Subject, rowsMax: number): Promise<number> {
+  const { removed, done } = await trimSteps(subject, { rowsMax, steps: STEPS_MAX });
+  assert.ok(done, "the trim ends");
+  return removed;
+}
+
+async function logOf({ backend }: Subject) {
+  const everything = { after: 0, upTo: 1_000_000, rowsMax: 1_000_000, bytesMax: 1_000_000_000 };
+  return (await backend.history(everything)).rows;
+}
+
+async function assertReadable(subject: Subject, model: Model): Promise<void> {
+  const everything = { start: new Uint8Array(), end: null };
+  for (let at = model.compactRevision; at <= model.revision; at++) {
+    const expected = model.live(everything, at).map(({ kv }) => kv);
+    assertSameBytes((await range(subject.backend, { revision: at })).kvs, expected, `range ${at}`);
+    const { count } = await subject.backend.count({ ...everything, revision: at });
+    assert.equal(count, expected.length, `count at ${at}`);
+    const query = { keys: AWKWARD_KEYS, leases: [], records: [], revision: at };
+    const kvs = AWKWARD_KEYS.map((key) => model.kvAt(key, at));
+    assertSameBytes((await subject.backend.load(query)).kvs, kvs, `load at ${at}`);
+  }
+  const above = (await logOf(subject)).filter((row) => row.revision > model.compactRevision);
+  const expected = model.rows.filter((row) => row.revision > model.compactRevision);
+  assertSameRows(above, expected);
+  assertSameBytes(above.map((row) => row.prevKv), expected.map((row) => model.prevKv(row)));
+}
