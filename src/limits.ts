@@ -65,6 +65,8 @@ export const WATCH_RESPONSE_BYTES = 1 * MIB;
 export const WATCH_PROGRESS_INTERVAL_MS = 10 * 60 * 1_000;
 /** Shortest interval of periodic progress notifications, as in etcd. */
 export const WATCH_PROGRESS_INTERVAL_MS_MIN = 100;
+/** Longest one: timers take 31 bits, jitter included. */
+export const WATCH_PROGRESS_INTERVAL_MS_MAX = 0x7000_0000;
 
 // --- Leases (etcd's; source: server/lease/lessor.go) ---
 

@@ -18,6 +18,8 @@ import { healthMethods } from "./services/health.ts";
 import { kvMethods } from "./services/kv.ts";
 import { leaseMethods } from "./services/lease.ts";
 import { maintenanceMethods } from "./services/maintenance.ts";
+import { watchMethods } from "./services/watch.ts";
+import { WatchHub } from "./watch/hub.ts";
 import type { MethodTable } from "./transport/call.ts";
 import { createGrpcServer } from "./transport/grpc_server.ts";
 import { listen } from "./transport/listener.ts";
@@ -77,6 +79,8 @@ interface EngineOptions {
 async function startEngine({ backend, config, log }: EngineOptions) {
   await using started = new AsyncDisposableStack();
   const store = started.use(await Store.open({ backend, log }));
+  // Before anything is written, so that it sees every commit.
+  const hub = started.use(new WatchHub({ store, log }));
   const identity = await claimIdentity(store, config.name);
   const compactor = started.use(
     new Compactor({
@@ -90,13 +94,14 @@ async function startEngine({ backend, config, log }: EngineOptions) {
   const lessor = started.use(new Lessor({ store, now, randomId: randomLeaseId, log }));
   await lessor.start();
   const downgrade = await Downgrade.open({ store, version: config.emulatedEtcdVersion });
-  const methods = methodTable({ store, identity, compactor, lessor, downgrade, config });
+  const methods = methodTable({ store, hub, identity, compactor, lessor, downgrade, config });
   const running = started.move();
   return { methods, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
 
 interface Parts {
   readonly store: Store;
+  readonly hub: WatchHub;
   readonly identity: ServerIdentity;
   readonly compactor: Compactor;
   readonly lessor: Lessor;
@@ -105,7 +110,7 @@ interface Parts {
 }
 
 function methodTable(parts: Parts): MethodTable {
-  const { store, identity, compactor, lessor, downgrade, config } = parts;
+  const { store, hub, identity, compactor, lessor, downgrade, config } = parts;
   const { memberId } = identity;
   const options = {
     store,
@@ -117,6 +122,12 @@ function methodTable(parts: Parts): MethodTable {
   const { name, advertiseClientUrls, emulatedEtcdVersion: version } = config;
   return new Map([
     ...kvMethods({ ...options, compactor }),
+    ...watchMethods({
+      hub,
+      header: options.header,
+      progressIntervalMs: config.watchProgressNotifyIntervalMs,
+      requestBytesMax: config.maxRequestBytes,
+    }),
     ...leaseMethods({ ...options, lessor }),
     ...clusterMethods({ ...options, name, advertiseClientUrls }),
     ...maintenanceMethods({ ...options, compactor, downgrade, version }),

@@ -1,5 +1,6 @@
 /** The contract over one SQLite file. Every SQL call is synchronous, so each method reads one moment. */
 
+import { setImmediate } from "node:timers/promises";
 import {
   type Backend,
   BackendError,
@@ -16,22 +17,37 @@ import {
   type RangeQuery,
   type Size,
   type TrimQuery,
+  type TrimResult,
 } from "../contract.ts";
 import { writeBatch } from "./appending.ts";
+import { Checkpointer } from "./checkpointer.ts";
+import { countSlice, type Slice, type SliceQuery } from "./counting.ts";
 import type { Database } from "./driver.ts";
+import { Durability } from "./durability.ts";
+import { isDiskFailure } from "./errors.ts";
 import { readHistory } from "./history.ts";
-import { countKeys, rangePage } from "./ranging.ts";
-import { listLeases, listRecords, loadKeys, loadLeases, loadRecords } from "./reading.ts";
+import type { OpenedDatabase } from "./opening.ts";
+import { rangePage } from "./ranging.ts";
+import {
+  listLeases,
+  listRecords,
+  loadKeys,
+  loadLeases,
+  loadRecords,
+  readStoredHead,
+} from "./reading.ts";
+import { SpaceKeeper } from "./space.ts";
 import { SUBS_MAX } from "./statements.ts";
 import { trimStep } from "./trimming.ts";
+import type { Tuning } from "./tuning.ts";
 
 /** Far above any request that the engine takes, far below what SQLite holds in a row. */
 const KEY_SIZE_MAX = 16 * 1024 * 1024;
 
 export interface SqliteBackendOptions {
-  readonly path: string;
-  readonly database: Database;
+  readonly opened: OpenedDatabase;
   readonly options: OpenOptions;
+  readonly tuning: Tuning;
 }
 
 export class SqliteBackend implements Backend {
@@ -42,56 +58,93 @@ export class SqliteBackend implements Backend {
   };
   readonly clusterId: bigint;
   readonly idleBeforeOpenMs: number;
-  readonly #database: Database;
+  readonly #opened: OpenedDatabase;
   readonly #options: OpenOptions;
+  readonly #durability: Durability;
+  readonly #checkpointer: Checkpointer;
+  readonly #space: SpaceKeeper;
   readonly #closed = new AbortController();
+  #closing: Promise<void> | null = null;
   /** Nobody else writes, so what was last written is where the store stands. */
   #head: Head;
   #lastBatchId: string;
 
-  constructor({ path, database, options }: SqliteBackendOptions) {
-    this.#database = database;
+  constructor({ opened, options, tuning }: SqliteBackendOptions) {
+    const { database, path } = opened;
+    const { log } = options;
+    this.#opened = opened;
     this.#options = options;
-    const { query } = database;
-    const row = query.readHead.get<[number, number, number, string, number]>();
-    const cluster = query.readClusterId.get<[bigint]>();
-    if (row === undefined || cluster === undefined) {
-      throw new BackendError("unusable", `Cannot open "${path}": its head is missing`);
-    }
-    const [index, revision, compactRevision, batchId, appendedAtMs] = row;
-    this.#head = { index, revision, compactRevision };
-    this.#lastBatchId = batchId;
-    this.clusterId = BigInt.asUintN(64, cluster[0]);
-    this.idleBeforeOpenMs = index === 0 ? 0 : Math.max(0, options.now() - appendedAtMs);
-  }
-
-  /** Runs one read inside one SQL transaction, which takes SQLite's locks once for all its statements. */
-  #read<T>(call: (database: Database) => T): Promise<T & { head: Head }> {
-    return this.#run((database) => {
-      const { query } = database;
-      query.begin.run();
-      try {
-        return { head: this.#head, ...call(database) };
-      } finally {
-        query.commit.run();
-      }
+    const stored = readStoredHead(database);
+    this.#head = stored.head;
+    this.#lastBatchId = stored.batchId;
+    this.clusterId = stored.clusterId;
+    const idleMs = options.now() - stored.appendedAtMs;
+    this.idleBeforeOpenMs = stored.head.index === 0 ? 0 : Math.max(0, idleMs);
+    this.#durability = new Durability({
+      file: tuning.wrapWal(opened.walFile),
+      mode: tuning.syncMode,
+      firstSyncMs: opened.syncMs,
+      log,
+    });
+    this.#checkpointer = new Checkpointer({
+      path,
+      database,
+      limits: tuning.checkpoint,
+      log,
+      onDiskFailure: (message) => this.#durability.fail("the database cannot be synced", message),
+    });
+    this.#space = new SpaceKeeper({
+      database,
+      limits: tuning.space,
+      isPaused: () => this.#checkpointer.pause !== null,
+      onCommit: () => this.#checkpointer.afterCommit(),
+      onError: (error) => log("warn", "space cannot be given back", { error: String(error) }),
     });
   }
 
-  // deno-lint-ignore require-await -- so that what `call` throws is a rejection
-  async #run<T>(call: (database: Database) => T): Promise<T> {
-    if (this.#closed.signal.aborted) throw new BackendError("unavailable", "the store is closed");
-    return call(this.#database);
+  /**
+   * Runs one read inside one SQL transaction, which takes SQLite's locks once for all its statements. The answer waits
+   * until what it saw is on disk.
+   */
+  async #read<T>(call: (database: Database) => T): Promise<T & { head: Head }> {
+    const database = this.#usable();
+    const { query } = database;
+    const head = this.#head;
+    query.begin.run();
+    let answer: T;
+    try {
+      answer = call(database);
+    } finally {
+      query.commit.run();
+    }
+    const settled = this.#durability.settled();
+    if (settled !== null) await settled;
+    return { head, ...answer };
   }
 
-  head(): Promise<Head> {
-    return this.#run(() => this.#head);
+  /** Waits while the database must not be changed. */
+  async #writable(): Promise<Database> {
+    // Ends with the pause; whoever was first in line may have begun another.
+    while (this.#checkpointer.pause !== null) await this.#checkpointer.pause;
+    return this.#usable();
+  }
+
+  #usable(): Database {
+    if (this.#closed.signal.aborted) throw new BackendError("unavailable", "the store is closed");
+    if (this.#durability.failure !== null) throw this.#durability.failure;
+    return this.#opened.database;
+  }
+
+  async head(): Promise<Head> {
+    this.#usable();
+    const head = this.#head;
+    await this.#durability.settled();
+    return head;
   }
 
   load(query: LoadQuery): Promise<Loaded> {
-    const { revision } = this.#past(query);
     return this.#read((database) => ({
-      kvs: loadKeys(database, { ...query, revision }),
+      kvs: loadKeys(database, this.#past(query)),
       leases: loadLeases(database, { ids: query.leases, nowMs: this.#options.now() }),
       records: loadRecords(database, query.records),
     }));
@@ -101,8 +154,26 @@ export class SqliteBackend implements Backend {
     return this.#read((database) => rangePage(database, this.#past(query)));
   }
 
-  count(query: KeySpan & { readonly revision: number }): Promise<{ head: Head; count: number }> {
-    return this.#read((database) => ({ count: countKeys(database, this.#past(query)) }));
+  async count(
+    query: KeySpan & { readonly revision: number },
+  ): Promise<{ head: Head; count: number }> {
+    this.#usable();
+    const head = this.#head;
+    const revision = query.revision === 0 ? head.revision : query.revision;
+    let count = 0;
+    // Ends with the interval: each slice moves the start forward.
+    for (let start: Uint8Array | null = query.start; start !== null;) {
+      if (this.#head.compactRevision > revision) {
+        // What is left to count may be trimmed: start over, or let the engine see that it is compacted.
+        return query.revision === 0 ? await this.count(query) : { head: this.#head, count };
+      }
+      const span: SliceQuery = this.#past({ start, end: query.end, revision });
+      const slice: Slice = await this.#read((database) => countSlice(database, span));
+      count += slice.count;
+      start = slice.next;
+      if (start !== null) await setImmediate();
+    }
+    return { head, count };
   }
 
   /** What is asked for at the head's revision is at the newest. */
@@ -133,40 +204,71 @@ export class SqliteBackend implements Backend {
     return this.#read((database) => ({ records: listRecords(database, prefix) }));
   }
 
-  append(batch: Batch): Promise<Head> {
-    return this.#run((database) => {
-      const head = this.#head;
-      if (head.index !== batch.expectedIndex) {
-        const message = `the head stands at ${head.index}, not at ${batch.expectedIndex}`;
-        throw new BackendError("conflict", message);
-      }
-      this.#head = writeBatch(database, { batch, head, nowMs: this.#options.now() });
+  async append(batch: Batch): Promise<Head> {
+    const database = await this.#writable();
+    const head = this.#head;
+    if (head.index !== batch.expectedIndex) {
+      const message = `the head stands at ${head.index}, not at ${batch.expectedIndex}`;
+      throw new BackendError("conflict", message);
+    }
+    const after = this.#write(() => {
+      const moved = writeBatch(database, { batch, head, nowMs: this.#options.now() });
+      this.#head = moved;
       this.#lastBatchId = batch.id;
-      return this.#head;
+      return moved;
     });
+    try {
+      this.#durability.committed();
+      this.#checkpointer.afterCommit();
+      const settled = this.#durability.settled();
+      if (settled !== null) await settled;
+    } catch (error) {
+      throw new BackendError("indeterminate", "the batch may not be on disk", { cause: error });
+    }
+    return after;
   }
 
-  outcome(batchId: string): Promise<Outcome> {
-    return this.#run(() => batchId === this.#lastBatchId ? "applied" : "not-applied");
+  /** After a disk failure, what SQLite believes to be there may not be. */
+  #write<T>(call: () => T): T {
+    try {
+      return call();
+    } catch (error) {
+      if (!isDiskFailure(error)) throw error;
+      this.#durability.fail("the disk failed", error);
+      throw new BackendError("indeterminate", "the batch may be on disk", { cause: error });
+    }
   }
 
-  trim(query: TrimQuery) {
-    return this.#run((database) =>
-      trimStep(database, { head: this.#head, rowsMax: query.rowsMax })
-    );
+  async outcome(batchId: string): Promise<Outcome> {
+    this.#usable();
+    const outcome = batchId === this.#lastBatchId ? "applied" : "not-applied";
+    await this.#durability.settled();
+    return outcome;
   }
 
-  size(): Promise<Size> {
-    return this.#run((database) => {
-      const pageSize = Number(database.pragma("page_size"));
-      const pages = Number(database.pragma("page_count"));
-      const free = Number(database.pragma("freelist_count"));
-      return { total: pages * pageSize, inUse: (pages - free) * pageSize };
-    });
+  /** Not synced: a step that a crash takes back is made again. */
+  async trim({ rowsMax }: TrimQuery): Promise<TrimResult> {
+    const database = await this.#writable();
+    const result = this.#write(() => trimStep(database, { head: this.#head, rowsMax }));
+    this.#checkpointer.afterCommit();
+    if (result.done) this.#space.afterTrim();
+    return result;
   }
 
-  defragment(): Promise<void> {
-    return this.#run((database) => database.exec("VACUUM"));
+  // deno-lint-ignore require-await -- so that what it throws is a rejection
+  async size(): Promise<Size> {
+    const { query } = this.#usable();
+    const [pageSize = 0] = query.pageSize.get<[number]>() ?? [];
+    const [pages = 0] = query.pageCount.get<[number]>() ?? [];
+    const [free = 0] = query.freePages.get<[number]>() ?? [];
+    const walBytes = this.#opened.walFile.statSync().size;
+    return { total: pages * pageSize + walBytes, inUse: (pages - free) * pageSize };
+  }
+
+  /** Appends and trims wait meanwhile; reads do not. */
+  async defragment(): Promise<void> {
+    this.#usable();
+    await this.#checkpointer.defragment();
   }
 
   /** Nobody else can write, so it only waits for its end. */
@@ -178,10 +280,16 @@ export class SqliteBackend implements Backend {
   }
 
   close(): Promise<void> {
-    if (!this.#closed.signal.aborted) {
-      this.#closed.abort();
-      this.#database.close();
-    }
-    return Promise.resolve();
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#closed.abort();
+    this.#space.close();
+    await this.#checkpointer.close();
+    await this.#durability.close();
+    this.#opened.database.close();
+    this.#opened.lock.release();
   }
 }

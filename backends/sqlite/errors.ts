@@ -15,7 +15,7 @@ const TEXTS: readonly (readonly [text: string, kind: BackendErrorKind, hint: str
   ["unable to open database file", "unavailable", "the database file cannot be opened"],
   ["locking protocol", "unavailable", "the database file cannot be locked"],
   ["database disk image is malformed", "corrupt", "the database is damaged"],
-  ["file is not a database", "corrupt", "the file is not a SQLite database"],
+  ["file is not a database", "corrupt", "it is not a SQLite database"],
   ["out of memory", "unavailable", "SQLite has no memory left"],
   ["database is not open", "unavailable", "the database is closed"],
   ["string or blob too big", "full", "a row is larger than SQLite can hold"],
@@ -28,6 +28,14 @@ export function toBackendError(error: unknown): unknown {
   if (found === undefined) return error;
   const [, kind, hint] = found;
   return new BackendError(kind, `SQLite: ${hint} (${error.message})`, { cause: error });
+}
+
+/** What stands in the way of opening, in a few words. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
+  if (!(error instanceof Error)) return String(error);
+  const cause = error instanceof BackendError && error.cause instanceof Error ? error.cause : error;
+  return TEXTS.find(([text]) => cause.message.startsWith(text))?.[2] ?? cause.message;
 }
 
 /** Whether SQLite could not read or write the disk, after which nothing it holds can be trusted to be there. */

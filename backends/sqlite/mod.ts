@@ -4,13 +4,23 @@ import type { Backend, OpenOptions } from "../contract.ts";
 import { SqliteBackend } from "./backend.ts";
 import { parseLocation } from "./location.ts";
 import { openRhinoDatabase } from "./opening.ts";
+import { TUNING, type Tuning } from "./tuning.ts";
 
 /** Opens `PATH`, `sqlite:PATH` or `sqlite://PATH`. */
 export function open(endpoint: string, options: OpenOptions): Promise<Backend> {
+  return openTuned(endpoint, options, {});
+}
+
+// deno-lint-ignore require-await -- so that what it throws is a rejection
+export async function openTuned(
+  endpoint: string,
+  options: OpenOptions,
+  tuning: Partial<Tuning>,
+): Promise<Backend> {
   const { path, ignored } = parseLocation(endpoint);
   if (ignored.length > 0) {
     options.log("warn", "URL parameters have no effect on SQLite", { parameters: ignored });
   }
-  const database = openRhinoDatabase(path, options);
-  return Promise.resolve(new SqliteBackend({ path, database, options }));
+  const opened = openRhinoDatabase(path, options);
+  return new SqliteBackend({ opened, options, tuning: { ...TUNING, ...tuning } });
 }

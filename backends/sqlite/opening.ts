@@ -1,8 +1,11 @@
 /** From a path to an open database of ours, or to one clear line that says why not. */
 
-import { dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { BackendError, type OpenOptions } from "../contract.ts";
 import { type Database, openDatabase } from "./driver.ts";
+import { measureSync, syncFolder } from "./durability.ts";
+import { reasonOf } from "./errors.ts";
+import { lockForServer, type ServerLock } from "./lock.ts";
 import { SCHEMA } from "./statements.ts";
 
 /** "RHNO"; written into the file's header, so that `file` and we can tell whose it is. */
@@ -11,69 +14,85 @@ const APPLICATION_ID = 0x52484e4f;
 const SCHEMA_VERSION = 1;
 /** For another process that reads the file, such as a backup; the wait blocks the event loop. */
 const BUSY_TIMEOUT_MS = 1_000;
-const CACHE_KIB = 32 * 1024;
+const CACHE_KIB = 64 * 1024;
+
+export interface OpenedDatabase {
+  /** Absolute, with symbolic links resolved: two names of one file must meet at one lock. */
+  readonly path: string;
+  readonly database: Database;
+  readonly lock: ServerLock;
+  /** The write-ahead log, to be synced. */
+  readonly walFile: Deno.FsFile;
+  /** What a small sync takes in the folder. */
+  readonly syncMs: number;
+}
 
 /** Opens the file at the path, with its folder and schema made where there are none. */
-export function openRhinoDatabase(path: string, options: OpenOptions): Database {
+export function openRhinoDatabase(path: string, options: OpenOptions): OpenedDatabase {
+  const opened = new DisposableStack();
   try {
     Deno.mkdirSync(dirname(path), { recursive: true });
-    if (statOrNull(path)?.isDirectory) throw new Error("it is a directory");
-    const database = openDatabase(path, { readOnly: false, busyTimeoutMs: BUSY_TIMEOUT_MS });
-    try {
-      prepareDatabase(database, options);
-      return database;
-    } catch (error) {
-      database.close();
-      throw error;
-    }
+    const realPath = resolvePath(path);
+    const lock = opened.adopt(lockForServer(realPath), (held) => held.release());
+    const database = opened.adopt(
+      openDatabase(realPath, { readOnly: false, busyTimeoutMs: BUSY_TIMEOUT_MS }),
+      (held) => held.close(),
+    );
+    prepareDatabase(database, options);
+    const walFile = opened.use(Deno.openSync(`${realPath}-wal`, { read: true, write: true }));
+    const syncMs = measureSync(lock.file);
+    syncFolder(dirname(realPath));
+    opened.move();
+    return { path: realPath, database, lock, walFile, syncMs };
   } catch (error) {
-    throw unusable(path, error);
+    opened.dispose();
+    if (error instanceof BackendError && error.kind === "unusable") throw error;
+    const message = `Cannot open "${path}": ${reasonOf(error)}`;
+    throw new BackendError("unusable", message, { cause: error });
   }
 }
 
-/** The one line for whatever stood in the way. */
-export function unusable(path: string, error: unknown): BackendError {
-  if (error instanceof BackendError && error.kind === "unusable") return error;
-  const reason = error instanceof Deno.errors.PermissionDenied ? "permission denied" : String(
-    error instanceof Error ? error.message : error,
-  );
-  return new BackendError("unusable", `Cannot open "${path}": ${reason}`, { cause: error });
-}
-
-function statOrNull(path: string): Deno.FileInfo | null {
+function resolvePath(path: string): string {
   try {
-    return Deno.statSync(path);
+    if (Deno.statSync(path).isDirectory) throw new Error("it is a directory");
+    return Deno.realPathSync(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    return join(Deno.realPathSync(dirname(path)), basename(path));
   }
 }
 
 function prepareDatabase(database: Database, options: OpenOptions): void {
-  // Reads the header, so that a file which is no database is found here.
-  const applicationId = database.pragma("application_id");
-  const version = Number(database.pragma("user_version"));
+  // The first to read the header, so that a file which is no database is found here.
   const isEmpty = Number(database.pragma("schema_version")) === 0;
-  if (!isEmpty && applicationId !== APPLICATION_ID) throw new Error("it is not a Rhino database");
-  if (!isEmpty && version > SCHEMA_VERSION) {
-    throw new Error(`it was written by a newer Rhino (schema ${version}, here ${SCHEMA_VERSION})`);
-  }
+  if (!isEmpty) assertOurs(database);
   // Only before the first table can this be set without rewriting the file.
-  if (isEmpty) database.exec("PRAGMA auto_vacuum = INCREMENTAL");
+  else database.exec("PRAGMA auto_vacuum = INCREMENTAL");
   if (database.pragma("journal_mode = WAL") !== "wal") {
     throw new Error("its file system does not support SQLite's WAL mode");
   }
-  database.exec(`PRAGMA synchronous = FULL; PRAGMA cache_size = -${CACHE_KIB}`);
+  database.exec(`PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0`);
+  database.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
+  // SQLite opens a file that it may not write without a word: this makes it say so.
+  database.query.beginWrite.run();
   if (isEmpty) create(database, options);
+  database.query.commit.run();
+}
+
+function assertOurs(database: Database): void {
+  if (database.pragma("application_id") !== APPLICATION_ID) {
+    const isKine = database.query.isKine.get<[number]>()?.[0] === 1;
+    throw new Error(`it is not a Rhino database${isKine ? ", but one of kine's" : ""}`);
+  }
+  const version = Number(database.pragma("user_version"));
+  if (version > SCHEMA_VERSION) {
+    throw new Error(`it was written by a newer Rhino (schema ${version}, here ${SCHEMA_VERSION})`);
+  }
 }
 
 function create(database: Database, options: OpenOptions): void {
-  const { query } = database;
-  query.beginWrite.run();
   database.exec(SCHEMA);
-  query.createHead.run(BigInt.asIntN(64, options.randomId()), options.now());
-  database.exec(
-    `PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`,
-  );
-  query.commit.run();
+  database.query.createHead.run(BigInt.asIntN(64, options.randomId()), options.now());
+  database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
+  database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
 }

@@ -3,7 +3,7 @@
  * each of about the bytes that are still wanted, so that one long row after many short ones cannot fill the memory.
  */
 
-import type { KeySpan, RangeQuery } from "../contract.ts";
+import type { RangeQuery } from "../contract.ts";
 import type { Database } from "./driver.ts";
 
 /** Rows that are read without first asking how large they are. */
@@ -122,20 +122,4 @@ function successor(key: Uint8Array): Uint8Array {
   const next = new Uint8Array(key.length + 1);
   next.set(key);
   return next;
-}
-
-/** How many keys the interval holds; revision 0 for the newest. */
-export function countKeys(
-  { query }: Database,
-  { start, end, revision }: KeySpan & { readonly revision: number },
-): number {
-  let row: [number] | undefined;
-  if (revision === 0) {
-    row = end === null ? query.countOpen.get(start) : query.count.get(start, end);
-  } else {
-    row = end === null
-      ? query.countAtOpen.get(start, revision)
-      : query.countAt.get(start, end, revision);
-  }
-  return row?.[0] ?? 0;
 }

@@ -1,7 +1,25 @@
 /** Reads at the newest. Each function is synchronous, so it sees one moment; the caller names the head. */
 
-import type { LeaseRow, LoadQuery } from "../contract.ts";
+import { BackendError, type Head, type LeaseRow, type LoadQuery } from "../contract.ts";
 import type { Database } from "./driver.ts";
+
+export interface StoredHead {
+  readonly head: Head;
+  readonly batchId: string;
+  readonly appendedAtMs: number;
+  readonly clusterId: bigint;
+}
+
+export function readStoredHead({ query }: Database): StoredHead {
+  const row = query.readHead.get<[number, number, number, string, number]>();
+  const cluster = query.readClusterId.get<[bigint]>();
+  if (row === undefined || cluster === undefined) {
+    throw new BackendError("corrupt", "the database has no head");
+  }
+  const [index, revision, compactRevision, batchId, appendedAtMs] = row;
+  const clusterId = BigInt.asUintN(64, cluster[0]);
+  return { head: { index, revision, compactRevision }, batchId, appendedAtMs, clusterId };
+}
 
 type KvRow = readonly [kv: Uint8Array];
 
@@ -39,9 +57,7 @@ export function listLeases(
   }));
 }
 
-/** The names that begin with the prefix stand together, and the first that does not ends them. */
 export function listRecords({ query }: Database, prefix: string): [string, Uint8Array][] {
-  const rows = query.listRecords.all<[name: string, value: Uint8Array]>(prefix);
-  const end = rows.findIndex(([name]) => !name.startsWith(prefix));
-  return end < 0 ? rows : rows.slice(0, end);
+  const end = Uint8Array.of(...new TextEncoder().encode(prefix), 0xff);
+  return query.listRecords.all<[name: string, value: Uint8Array]>(prefix, end);
 }

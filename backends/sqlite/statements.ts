@@ -39,6 +39,7 @@ export const STATEMENTS = {
 
   createHead: `INSERT INTO head VALUES (1, 0, 1, -1, -1, 1, 0, ?, '', ?)`,
   readHead: `SELECT idx, revision, compact_revision, batch_id, appended_at FROM head`,
+  isKine: `SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'kine'`,
   readClusterId: `SELECT cluster_id FROM head`,
   moveHead:
     `UPDATE head SET idx = ?, revision = ?, compact_revision = ?, batch_id = ?, appended_at = ?`,
@@ -65,7 +66,9 @@ export const STATEMENTS = {
   getRecord: `SELECT value FROM record WHERE name = ?`,
   listLeases: `SELECT id, ttl, expires_at FROM lease ORDER BY expires_at, id LIMIT ?`,
   listLeaseKeys: `SELECT kv FROM current WHERE lease = ?1 AND lease <> 0 ORDER BY key`,
-  listRecords: `SELECT name, value FROM record WHERE name >= ? ORDER BY name`,
+  // The byte 0xff, which no text holds, ends what begins with the prefix.
+  listRecords:
+    `SELECT name, value FROM record WHERE name >= ?1 AND name < CAST(?2 AS TEXT) ORDER BY name`,
 
   // `keysOnly` cuts the value off. Each has a twin for an interval without an upper bound.
   range: `SELECT CASE ?3 WHEN 1 THEN substr(kv, 1, meta_size) ELSE kv END FROM current
@@ -110,6 +113,7 @@ export const STATEMENTS = {
       AND NOT EXISTS (SELECT 1 FROM log n WHERE n.key = t.key AND n.id > t.id)
     ORDER BY 1 LIMIT ?4`,
 
+  isBefore: `SELECT ?1 < ?2`,
   count: `SELECT count(*) FROM current WHERE key >= ?1 AND key < ?2`,
   countOpen: `SELECT count(*) FROM current WHERE key >= ?1`,
   countAt:
@@ -130,6 +134,16 @@ export const STATEMENTS = {
       (SELECT CASE p.live WHEN 1 THEN p.kv END FROM log p
         WHERE p.key = l.key AND p.id < l.id ORDER BY p.id DESC LIMIT 1)
     FROM log l WHERE id > ((?1 << 21) | ?2) AND id < (?3 + 1) << 21 ORDER BY id LIMIT ?4`,
+
+  // Busy, frames in the log, frames carried over. Does nothing else.
+  measureWal: `PRAGMA wal_checkpoint(NOOP)`,
+  checkpointHere: `PRAGMA wal_checkpoint(PASSIVE)`,
+  pageCount: `PRAGMA page_count`,
+  freePages: `PRAGMA freelist_count`,
+  pageSize: `PRAGMA page_size`,
+
+  // One row for each page: to be read to the end, or it stops at the first.
+  giveBackPages: `PRAGMA incremental_vacuum(128)`,
 
   readTrim: `SELECT trim_target, trim_done, trim_cursor FROM head`,
   moveTrim: `UPDATE head SET trim_target = ?, trim_done = ?, trim_cursor = ?`,

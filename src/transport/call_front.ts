@@ -147,6 +147,18 @@ function unimplemented(path: string, services: ReadonlySet<string>): Status {
   return { code: GRPC.UNIMPLEMENTED, message };
 }
 
+/** As gRPC servers do: a status for HTTP clients and one for gRPC's. */
+function refuseContentType(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+  const type = headers["content-type"] ?? "";
+  stream.respond({
+    ":status": 415,
+    "content-type": "application/grpc",
+    "grpc-status": String(GRPC.INVALID_ARGUMENT),
+    "grpc-message": encodeGrpcMessage(`invalid gRPC request content-type "${type}"`),
+  }, { endStream: true });
+  stopReadingWhenSent(stream);
+}
+
 function isGrpc(headers: IncomingHttpHeaders): boolean {
   const type = headers["content-type"];
   return type === "application/grpc" || (type?.startsWith("application/grpc") ?? false);
@@ -166,7 +178,7 @@ export function createCallFront(options: CallFrontOptions): Front["onStream"] {
     const path = headers[":path"] ?? "";
     if (!isGrpc(headers)) {
       stream.on("error", ignoreError);
-      if (onOtherStream?.(stream, headers) !== true) passOn(stream, headers);
+      if (onOtherStream?.(stream, headers) !== true) refuseContentType(stream, headers);
       return;
     }
     const method = methods.get(path);

@@ -12,6 +12,8 @@ export const PREFIX_BYTES = 5;
 /** A part of at least this size is written as it is; smaller neighbours are copied together, which is cheaper than a write each. */
 const LARGE_PART_BYTES = 16 * 1024;
 
+const EMPTY: Buffer = Buffer.alloc(0);
+
 /** Copied-together parts are written once they reach this size. */
 const CHUNK_BYTES_MAX = 64 * 1024;
 
@@ -75,14 +77,13 @@ export function frameMessage(parts: MessageParts): Uint8Array[] {
 }
 
 /**
- * Collects the one message of a unary request. Never holds more than the limit and one chunk: a longer message is refused
- * as soon as its prefix is seen.
+ * Collects the one message of a unary request. Never holds more than about twice what has arrived, whatever length the
+ * client announced and however small its pieces are; a message over the limit is refused as soon as its prefix is seen.
  */
 export class RequestReader {
   readonly #maxBytes: number;
-  /** The message is surely whole and in one piece here, or undefined. The common case costs no list. */
-  #first: Buffer | undefined;
-  #more: Buffer[] | undefined;
+  /** The first `#bytes` of it have arrived. As long as there is one chunk, it is that chunk. */
+  #received: Buffer = EMPTY;
   #bytes = 0;
   /** Prefix and message, once the prefix is known. */
   #expected = -1;
@@ -93,17 +94,12 @@ export class RequestReader {
 
   /** Takes the next chunk. Returns what is wrong with the request, as soon as that is certain. */
   push(chunk: Buffer): StatusError | undefined {
+    if (this.#bytes === 0) this.#received = chunk;
+    else this.#append(chunk);
     this.#bytes += chunk.byteLength;
-    if (this.#first === undefined) {
-      this.#first = chunk;
-    } else if (this.#first.byteLength < PREFIX_BYTES) {
-      this.#first = Buffer.concat([this.#first, chunk]);
-    } else {
-      (this.#more ??= []).push(chunk);
-    }
     if (this.#expected < 0) {
       if (this.#bytes < PREFIX_BYTES) return undefined;
-      const problem = this.#readPrefix(this.#first);
+      const problem = this.#readPrefix(this.#received);
       if (problem !== undefined) return problem;
     }
     if (this.#bytes <= this.#expected) return undefined;
@@ -111,6 +107,19 @@ export class RequestReader {
       GRPC.INTERNAL,
       "cardinality violation: received multiple request messages for non-client-streaming RPC",
     );
+  }
+
+  /** Grows by doubling, so that each byte is copied about twice at most. */
+  #append(chunk: Buffer): void {
+    const needed = this.#bytes + chunk.byteLength;
+    if (needed > this.#received.byteLength) {
+      const doubled = Math.max(needed, 2 * this.#received.byteLength);
+      const capacity = this.#expected < needed ? doubled : Math.min(doubled, this.#expected);
+      const grown = Buffer.allocUnsafe(capacity);
+      grown.set(this.#received.subarray(0, this.#bytes));
+      this.#received = grown;
+    }
+    this.#received.set(chunk, this.#bytes);
   }
 
   #readPrefix(start: Buffer): StatusError | undefined {
@@ -131,17 +140,14 @@ export class RequestReader {
 
   /** The message, after the client has half-closed, or what is wrong with it. */
   finish(): Uint8Array | StatusError {
-    if (this.#first === undefined) {
+    if (this.#bytes === 0) {
       return new StatusError(
         GRPC.INTERNAL,
         "cardinality violation: received no request message from non-client-streaming RPC",
       );
     }
     if (this.#bytes !== this.#expected) return new StatusError(GRPC.INTERNAL, "unexpected EOF");
-    const whole = this.#more === undefined
-      ? this.#first
-      : Buffer.concat([this.#first, ...this.#more], this.#bytes);
-    return whole.subarray(PREFIX_BYTES);
+    return this.#received.subarray(PREFIX_BYTES, this.#bytes);
   }
 }
 

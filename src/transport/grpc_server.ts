@@ -98,21 +98,27 @@ function registerMethods(server: Server, methods: MethodTable, options: Register
   }
 }
 
-/** The connections, for their settings, their pings and their end. */
-class Sessions {
+/** The connections, for their end. */
+class Connections {
+  readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
   #onEmpty: (() => void) | undefined;
 
   get size(): number {
-    return this.#sessions.size;
+    return this.#sockets.size;
   }
 
-  add(session: ServerHttp2Session): void {
-    this.#sessions.add(session);
-    session.on("close", () => {
-      this.#sessions.delete(session);
-      if (this.#sessions.size === 0) this.#onEmpty?.();
+  addSocket(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on("close", () => {
+      this.#sockets.delete(socket);
+      if (this.#sockets.size === 0) this.#onEmpty?.();
     });
+  }
+
+  addSession(session: ServerHttp2Session): void {
+    this.#sessions.add(session);
+    session.on("close", () => this.#sessions.delete(session));
   }
 
   /** Says goodbye: calls under way go on, new ones are refused. */
@@ -122,10 +128,13 @@ class Sessions {
 
   destroyAll(): void {
     for (const session of [...this.#sessions]) session.destroy();
+    // A session that has said goodbye would wait for its peer to take what was sent, and the peer may be dead.
+    for (const socket of [...this.#sockets]) socket.destroy();
   }
 
+  /** Resolves as soon as there is none. */
   empty(): Promise<void> {
-    if (this.#sessions.size === 0) return Promise.resolve();
+    if (this.#sockets.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onEmpty = resolve);
   }
 }
@@ -136,7 +145,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const mapStatus = createStatusMapper({ toStatus: options.toStatus, onDefect: options.onDefect });
   const unaryCalls = new CallSet();
   const streamCalls = new CallSet();
-  const sessions = new Sessions();
+  const connections = new Connections();
   let isDraining = false;
 
   const server = new Server({
@@ -159,31 +168,36 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
       onOtherStream: options.onOtherStream,
     }),
     onSession(session) {
-      sessions.add(session);
+      connections.addSession(session);
       session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
       enforcePingPolicy(session, keepalive.minPingIntervalMs);
-      if (isDraining) session.close();
     },
   });
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
 
   return {
     accept(socket) {
+      if (isDraining) {
+        socket.destroy();
+        return;
+      }
+      connections.addSocket(socket);
       corkWrites(socket);
       injector.injectConnection(socket);
     },
     get connectionCount() {
-      return sessions.size;
+      return connections.size;
     },
     async drain(graceMs) {
       isDraining = true;
-      sessions.closeAll();
+      connections.closeAll();
       await atMost(unaryCalls.empty(), graceMs / 2);
       const stopped = new EtcdError("stopped");
       unaryCalls.abortAll(stopped);
       streamCalls.abortAll(stopped);
-      await atMost(sessions.empty(), graceMs / 2);
-      sessions.destroyAll();
+      await atMost(connections.empty(), graceMs / 2);
+      connections.destroyAll();
+      await connections.empty();
       server.forceShutdown();
     },
   };

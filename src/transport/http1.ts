@@ -15,6 +15,8 @@ export function createNotFoundServer(): { accept(socket: Socket): void; close():
   return {
     accept(socket) {
       server.emit("connection", socket);
+      // The socket was paused to give its first bytes back.
+      socket.resume();
     },
     close() {
       server.close();

@@ -11,8 +11,9 @@ export interface ListenOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
+  /** Gets the socket paused, with the bytes read so far given back to it. */
   readonly onHttp2: (socket: Socket) => void;
-  /** Default: every request is answered with 404. */
+  /** The same for HTTP/1.1. Default: every request is answered with 404. */
   readonly onHttp1?: (socket: Socket) => void;
   /** How long a connection may take to say what it is; then it is closed. Default 10 s. */
   readonly firstBytesTimeoutMs?: number;
@@ -107,6 +108,8 @@ const BIND_PROBLEMS: Readonly<Record<string, string>> = {
   EADDRINUSE: "the address is in use",
   EACCES: "permission denied",
   EADDRNOTAVAIL: "this machine has no such address",
+  // What Deno makes of the same.
+  EINVAL: "this machine has no such address",
   ENOTFOUND: "no such host",
   EAI_AGAIN: "no such host",
 };

@@ -85,31 +85,47 @@ export class EventBatch {
 
   #cut(): EventBlock[] {
     const blocks: EventBlock[] = [];
-    let events: Buffer[] = [];
-    let bytes = 0;
-    let lastRevision = 0;
+    let block = new BlockBuilder();
+    let revision = new BlockBuilder();
     for (const event of this.events) {
-      const { revision } = event.row;
-      if (bytes >= WATCH_RESPONSE_BYTES && revision !== lastRevision) {
-        blocks.push(blockOf(events, { bytes, lastRevision }));
-        events = [];
-        bytes = 0;
+      if (event.row.revision !== revision.lastRevision) {
+        block = append(block, revision, blocks);
+        revision = new BlockBuilder();
       }
-      const encoded = event.encoded({ prevKv: this.#prevKv });
-      events.push(encoded);
-      bytes += encoded.length;
-      lastRevision = revision;
+      revision.add(event.encoded({ prevKv: this.#prevKv }), event.row.revision);
     }
-    if (events.length > 0) blocks.push(blockOf(events, { bytes, lastRevision }));
+    block = append(block, revision, blocks);
+    if (block.events.length > 0) blocks.push(block.build());
     return blocks;
   }
 }
 
-function blockOf(
-  events: readonly Buffer[],
-  { bytes, lastRevision }: { readonly bytes: number; readonly lastRevision: number },
-): EventBlock {
-  const [first] = events;
-  const joined = events.length === 1 && first !== undefined ? first : Buffer.concat(events, bytes);
-  return { events, bytes: joined, lastRevision };
+/** Adds a revision's events to the block, or, if there is no room, ends the block and begins another with them. */
+function append(block: BlockBuilder, revision: BlockBuilder, ended: EventBlock[]): BlockBuilder {
+  if (block.events.length === 0) return revision;
+  if (block.size + revision.size > WATCH_RESPONSE_BYTES) {
+    ended.push(block.build());
+    return revision;
+  }
+  for (const event of revision.events) block.add(event, revision.lastRevision);
+  return block;
+}
+
+class BlockBuilder {
+  readonly events: Buffer[] = [];
+  size = 0;
+  lastRevision = 0;
+
+  add(event: Buffer, revision: number): void {
+    this.events.push(event);
+    this.size += event.length;
+    this.lastRevision = revision;
+  }
+
+  build(): EventBlock {
+    const { events, lastRevision } = this;
+    const [first] = events;
+    const isOne = events.length === 1 && first !== undefined;
+    return { events, bytes: isOne ? first : Buffer.concat(events, this.size), lastRevision };
+  }
 }

@@ -46,25 +46,15 @@ export class Watcher {
 
 /** A watcher's stream, as the hub sees it. */
 export interface WatcherStream {
+  /** Whether so much waits for the client that nothing should be added. */
+  readonly isFull: boolean;
   /**
    * Sends the watcher what it has not had of the batch. `revision` is up to where the watcher then has everything. Returns
-   * false, having sent nothing, if too much waits for the client.
+   * false, having sent nothing, if the stream is full.
    */
   offer(watcher: Watcher, batch: EventBatch, revision: number): boolean;
-  /** Keeps a watcher that could not be given its events until the client has read some. */
+  /** Keeps a watcher that is behind until the client has read some of what waits for it. */
   park(watcher: Watcher): void;
   /** Tells that compaction took what the watcher needs. */
   overtaken(watcher: Watcher, compactRevision: number): void;
-}
-
-/** What a stream's responses are written to. */
-export interface WatchOutlet {
-  /** Whether so much waits for the client that nothing should be added. */
-  readonly isFull: boolean;
-  /** Resolves when the client has read some, or is gone. */
-  drained(): Promise<void>;
-  events(watcher: Watcher, batch: EventBatch, revision: number): void;
-  /** `watchId` is -1 for all watchers of the stream. */
-  progress(watchId: bigint, revision: number): void;
-  overtaken(watchId: bigint, compactRevision: number): void;
 }

@@ -84,15 +84,14 @@ export class WatcherIndex {
     const touched: Group[] = [];
     for (const row of rows) {
       const key = keyName(row.key);
-      let event: WatchEvent | undefined;
-      function collect(spot: Spot): void {
+      const event = new WatchEvent(row, compactRevision);
+      const collect = (spot: Spot) => {
         for (const group of spot) {
           if (row.tombstone ? group.noDelete : group.noPut) continue;
-          event ??= new WatchEvent(row, compactRevision);
           if (group.events === undefined) touched.push(group);
           (group.events ??= []).push(event);
         }
-      }
+      };
       const exact = this.#keys.get(key);
       if (exact !== undefined) collect(exact);
       this.#intervals.stab(key, collect);

@@ -15,6 +15,9 @@ import {
   tombstoneRow,
 } from "./subject.ts";
 
+/** More than a backend is likely to count in one go. */
+const MANY_KEYS = 25_000;
+
 export const rangeFacts: readonly Fact[] = [
   {
     name: "range() orders keys as unsigned bytes and takes them as they are",
@@ -113,6 +116,28 @@ export const rangeFacts: readonly Fact[] = [
       await growHistory(subject, model, { dice, batches: 40 });
       for (let revision = 0; revision <= model.revision; revision++) {
         await assertReadsAt(subject, model, { revision, dice });
+      }
+    },
+  },
+  {
+    name: "count() is of one moment, whatever is written meanwhile",
+    async check(subject) {
+      const keys = Array.from({ length: MANY_KEYS }, (_, at) => bytes(`k${100_000 + at}`));
+      await append(subject, { rows: keys.map((key, sub) => putRow(key, { revision: 2, sub })) });
+      const [first, last] = [bytes("k100000"), bytes(`k${100_000 + MANY_KEYS - 1}`)];
+      const everything = { start: bytes(""), end: null };
+      const newest = subject.backend.count({ ...everything, revision: 0 });
+      const older = subject.backend.count({ ...everything, revision: 2 });
+      const rows = [first, last].map((key, sub) => tombstoneRow(key, { revision: 3, sub }));
+      await append(subject, { rows: [...rows, putRow(bytes("l"), { revision: 4 })] });
+      await append(subject, { rows: [putRow(bytes("a"), { revision: 5 })] });
+      const expected = [MANY_KEYS, MANY_KEYS - 2, MANY_KEYS - 1, MANY_KEYS];
+      const { head, count } = await newest;
+      assert.equal(count, expected[head.revision - 2], `at revision ${head.revision}`);
+      assert.equal((await older).count, MANY_KEYS);
+      for (const [at, keysThen] of expected.entries()) {
+        const again = await subject.backend.count({ ...everything, revision: at + 2 });
+        assert.equal(again.count, keysThen, `at revision ${at + 2}`);
       }
     },
   },

@@ -1,13 +1,15 @@
-import { openBackend } from "../../backends/registry.ts";
+import { openTuned } from "../../backends/sqlite/mod.ts";
 import { testBackend } from "./backend_suite.ts";
 
-testBackend({
-  name: "sqlite",
-  async createStore() {
-    const folder = await Deno.makeTempDir({ prefix: "rhino_" });
-    return {
-      open: (options) => openBackend(`${folder}/state.db`, options),
-      remove: () => Deno.remove(folder, { recursive: true }),
-    };
-  },
-});
+for (const syncMode of ["adaptive", "awaited"] as const) {
+  testBackend({
+    name: `sqlite with ${syncMode} syncs`,
+    async createStore() {
+      const folder = await Deno.makeTempDir({ prefix: "rhino_" });
+      return {
+        open: (options) => openTuned(`${folder}/state.db`, options, { syncMode }),
+        remove: () => Deno.remove(folder, { recursive: true }),
+      };
+    },
+  });
+}

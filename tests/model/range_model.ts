@@ -2,9 +2,9 @@
 
 import { create } from "@bufbuild/protobuf";
 import {
+  type RangeRequest,
   RangeRequest_SortOrder as Order,
   RangeRequest_SortTarget as Target,
-  type RangeRequest,
   type RangeResponse,
   RangeResponseSchema,
 } from "../../gen/etcdserverpb/kv_pb.ts";

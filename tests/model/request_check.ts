@@ -3,9 +3,9 @@
 import {
   type DeleteRangeRequest,
   type PutRequest,
+  type RangeRequest,
   RangeRequest_SortOrder as Order,
   RangeRequest_SortTarget as Target,
-  type RangeRequest,
   type RequestOp,
   type TxnRequest,
 } from "../../gen/etcdserverpb/kv_pb.ts";
@@ -87,7 +87,9 @@ function claimedBy(ops: readonly RequestOp[]): Claims {
   const deletes: DeleteRangeRequest[] = [];
   function claim(key: string, { unless }: { readonly unless?: ReadonlySet<string> } = {}): void {
     const taken = puts.has(key) && !unless?.has(key);
-    if (taken || deletes.some((range) => collides(key, range))) throw new ModelError("duplicateKey");
+    if (taken || deletes.some((range) => collides(key, range))) {
+      throw new ModelError("duplicateKey");
+    }
   }
 
   for (const { request } of ops) {

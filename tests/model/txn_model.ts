@@ -117,9 +117,15 @@ function runBranch(draft: Draft, { succeeded, steps }: Branch): TxnResponse {
 function runOp(draft: Draft, { request }: RequestOp): ResponseOp {
   switch (request.case) {
     case "requestRange":
-      return responseOp({ case: "responseRange", value: withRevision(draft, range(draft, request.value)) });
+      return responseOp({
+        case: "responseRange",
+        value: withRevision(draft, range(draft, request.value)),
+      });
     case "requestPut":
-      return responseOp({ case: "responsePut", value: withRevision(draft, put(draft, request.value)) });
+      return responseOp({
+        case: "responsePut",
+        value: withRevision(draft, put(draft, request.value)),
+      });
     case "requestDeleteRange": {
       const value = deleteRange(draft, request.value);
       return responseOp({ case: "responseDeleteRange", value: withRevision(draft, value) });

@@ -5,7 +5,7 @@ import {
   type WatchCreateRequest,
   WatchCreateRequest_FilterType as Filter,
 } from "../../gen/etcdserverpb/watch_pb.ts";
-import { byteString, bytesOf } from "./byte_string.ts";
+import { bytesOf, byteString } from "./byte_string.ts";
 import { inRange, type KeyRange } from "./key_range_model.ts";
 import { eventMessage } from "./messages.ts";
 import type { KeyEvent, KeyVersion, StoreModel } from "./store_model.ts";
@@ -35,7 +35,10 @@ export function startWatch(
     return { outcome: "refused", cancelReason: "mvcc: watcher range is empty" };
   }
   if (idTaken) {
-    return { outcome: "refused", cancelReason: "mvcc: duplicate watch ID provided on the WatchStream" };
+    return {
+      outcome: "refused",
+      cancelReason: "mvcc: duplicate watch ID provided on the WatchStream",
+    };
   }
   if (startRevision > 0 && startRevision < store.compactRevision) {
     return { outcome: "compacted", compactRevision: store.compactRevision };

@@ -141,9 +141,10 @@ serviceTest(
     await putMany(t, { from: 0, count: 5_000 });
     using session = new WatchSession(t.client);
     const id = await session.create({ ...t.all(), startRevision: 2 });
-    const writes = putMany(t, { from: 5_000, count: 1_000 });
-    const events = await session.events(id, 6_000);
-    await writes;
+    const [events] = await Promise.all([
+      session.events(id, 6_000),
+      putMany(t, { from: 5_000, count: 1_000 }),
+    ]);
     assertDense(events, keysUpTo(t, 6_000));
     assert.equal(events[0]?.revision, 2);
   },
@@ -155,17 +156,18 @@ serviceTest(
   async (t) => {
     await putMany(t, { from: 0, count: 500 });
     using session = new WatchSession(t.client);
-    const writes = putMany(t, { from: 500, count: 500 });
     const starts = [2, 100, 250, 400, 501];
-    for (const startRevision of starts) session.sendCreate({ ...t.all(), startRevision });
-    for (const [index, start] of starts.entries()) {
-      const events = await session.events(BigInt(index), 1_002 - start);
-      assert.deepEqual(
-        events.map(({ revision }) => revision),
-        Array.from({ length: 1_002 - start }, (_, offset) => start + offset),
-      );
-    }
-    await writes;
+    const watching = async () => {
+      for (const startRevision of starts) session.sendCreate({ ...t.all(), startRevision });
+      for (const [index, start] of starts.entries()) {
+        const events = await session.events(BigInt(index), 1_002 - start);
+        assert.deepEqual(
+          events.map(({ revision }) => revision),
+          Array.from({ length: 1_002 - start }, (_, offset) => start + offset),
+        );
+      }
+    };
+    await Promise.all([watching(), putMany(t, { from: 500, count: 500 })]);
   },
 );
 
@@ -214,10 +216,11 @@ serviceTest("Watch: clients that vanish hinder nobody", async (t) => {
     using lost = new EtcdClient(link.address);
     using lostSession = new WatchSession(lost);
     for (let watcher = 0; watcher < 20; watcher++) await lostSession.create({ ...t.all() });
-    const writes = putMany(t, { from: round * 200, count: 200 });
-    link.cut();
-    assert.notEqual((await lostSession.stream.end()).code, 0);
-    await writes;
+    const vanish = async () => {
+      link.cut();
+      assert.notEqual((await lostSession.stream.end()).code, 0);
+    };
+    await Promise.all([putMany(t, { from: round * 200, count: 200 }), vanish()]);
   }
   assertDense(await session.events(id, 1_000), keysUpTo(t, 1_000));
 });
@@ -225,12 +228,13 @@ serviceTest("Watch: clients that vanish hinder nobody", async (t) => {
 serviceTest("Watch: a stream that is canceled while events flow hinders nobody", async (t) => {
   using session = new WatchSession(t.client);
   const id = await session.create({ ...t.all() });
-  const writes = putMany(t, { from: 0, count: 1_000 });
-  for (let round = 0; round < 10; round++) {
-    using short = new WatchSession(t.client);
-    const shortId = await short.create({ ...t.all(), startRevision: 1 });
-    await short.response(shortId);
-  }
-  await writes;
+  const comeAndGo = async () => {
+    for (let round = 0; round < 10; round++) {
+      using short = new WatchSession(t.client);
+      const shortId = await short.create({ ...t.all(), startRevision: 1 });
+      await short.response(shortId);
+    }
+  };
+  await Promise.all([putMany(t, { from: 0, count: 1_000 }), comeAndGo()]);
   assertDense(await session.events(id, 1_000), keysUpTo(t, 1_000));
 });

@@ -114,23 +114,24 @@ serviceTest("Watch: periodic progress never runs ahead of events", OFTEN, async 
   using session = new WatchSession(t.client);
   const key = t.key("a");
   const id = await session.create({ key, progressNotify: true });
-  let promised = 0n;
-  let progress = 0;
-  const writes = (async () => {
+  const writing = async () => {
     for (let round = 0; round < 300; round++) await t.client.kv.put({ key, value: `${round}` });
-  })();
-  // Progress is skipped once after an event, so the last of it comes when the writes are over.
-  let values = 0;
-  while (values < 300 || progress < 2) {
-    const response = await session.response(id);
-    for (const event of response.events) {
-      assert.ok((event.kv?.modRevision ?? 0n) > promised, "progress had promised there is no more");
+  };
+  const watching = async () => {
+    let promised = 0n;
+    let [events, notices] = [0, 0];
+    // Progress is skipped once after an event, so the last of it comes when the writes are over.
+    while (events < 300 || notices < 2) {
+      const response = await session.response(id);
+      for (const event of response.events) {
+        assert.ok((event.kv?.modRevision ?? 0n) > promised, "there were to be no more of these");
+      }
+      events += response.events.length;
+      if (response.events.length === 0) notices++;
+      promised = revisionOf(response);
     }
-    values += response.events.length;
-    if (response.events.length === 0) progress++;
-    promised = revisionOf(response);
-  }
-  await writes;
+  };
+  await Promise.all([watching(), writing()]);
 });
 
 serviceTest("Watch: no periodic progress before a start that lies ahead", OFTEN, async (t) => {

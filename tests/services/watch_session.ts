@@ -64,7 +64,7 @@ export class WatchSession implements Disposable {
     return response.watchId;
   }
 
-  /** Ends a watcher, waits for the answer, and returns what else came for it until then. */
+  /** Ends a watcher and returns the server's answer to that. */
   async cancel(watchId: bigint): Promise<WatchResponse> {
     this.sendCancel(watchId);
     return await this.find((response) => response.watchId === watchId && response.canceled);

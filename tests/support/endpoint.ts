@@ -16,6 +16,8 @@ export interface Endpoint extends AsyncDisposable {
   /** `127.0.0.1:PORT`; the same after a restart. */
   readonly address: string;
   readonly pid: number;
+  /** False once the server has ended, by itself or not. */
+  readonly running: boolean;
   readonly target: TargetName;
   /** The newest part of what the server has written. */
   readonly output: string;
@@ -59,6 +61,9 @@ export async function startEndpoint(
     client,
     get pid() {
       return running.process.pid;
+    },
+    get running() {
+      return running.process.running;
     },
     get output() {
       return running.process.output;

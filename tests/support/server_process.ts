@@ -47,6 +47,10 @@ export class ServerProcess {
     return this.#child.pid;
   }
 
+  get running(): boolean {
+    return this.#running;
+  }
+
   /** The newest part of what the process wrote. */
   get output(): string {
     return this.#output;

@@ -1,0 +1,158 @@
+/**
+ * Keeps the write-ahead log short.
+ *
+ * A checkpoint runs beside the writer, in a Worker, when the log has grown by some MiB. SQLite starts the log over from
+ * its beginning when a write finds all of it carried over; if writers never pause, a checkpoint never finds itself
+ * complete, for the log has grown meanwhile. So when one ends with the log past `PAUSE_BYTES`, appends wait during the
+ * next, which then has only the little that came meanwhile to carry over, and the write after it starts the log over.
+ * The log stays below about twice that size. Only a reader from outside (a backup, say) can hold that up; it is logged.
+ */
+
+import type { OpenOptions } from "../contract.ts";
+import { CheckpointThread } from "./checkpoint_thread.ts";
+import type { Database } from "./driver.ts";
+
+export interface CheckpointRequest {
+  readonly task: "passive" | "truncate" | "vacuum";
+}
+
+export interface CheckpointAnswer {
+  /** SQLite's words, if it failed. */
+  readonly error: string | null;
+}
+
+export interface CheckpointLimits {
+  /** A checkpoint starts when this much is not carried over. */
+  readonly startBytes: number;
+  /** Appends wait for a checkpoint when the log is longer. */
+  readonly pauseBytes: number;
+  /** A longer log is worth a warning. */
+  readonly warnBytes: number;
+}
+
+const MIB = 1024 * 1024;
+export const CHECKPOINT_LIMITS: CheckpointLimits = {
+  startBytes: 4 * MIB,
+  pauseBytes: 32 * MIB,
+  warnBytes: 256 * MIB,
+};
+
+export interface CheckpointerOptions {
+  readonly path: string;
+  readonly database: Database;
+  readonly limits: CheckpointLimits;
+  readonly log: OpenOptions["log"];
+  /** Told that the disk failed, after which the backend is over. */
+  readonly onDiskFailure: (message: string) => void;
+}
+
+/** Where the log stands, in bytes. */
+interface WalState {
+  readonly total: number;
+  readonly pending: number;
+}
+
+export class Checkpointer {
+  readonly #options: CheckpointerOptions;
+  readonly #pageSize: number;
+  #thread: CheckpointThread | null = null;
+  /** What the thread is about; `null` when it rests. */
+  #running: Promise<void> | null = null;
+  /** Shut while nothing may be written; the end of what is running opens it. */
+  #gate: PromiseWithResolvers<void> | null = null;
+  /** What the last checkpoint had to leave because of a reader from outside; not to be tried again at each commit. */
+  #heldUpBytes = 0;
+  /** Checkpoints in a row that left the log longer than it should ever be. */
+  #longRounds = 0;
+  #isClosing = false;
+
+  constructor(options: CheckpointerOptions) {
+    this.#options = options;
+    this.#pageSize = options.database.query.pageSize.get<[number]>()?.[0] ?? 0;
+  }
+
+  /** Whoever changes the database waits for it; `null` most of the time. */
+  get pause(): Promise<void> | null {
+    return this.#gate?.promise ?? null;
+  }
+
+  /** To be called after each commit. */
+  afterCommit(): void {
+    if (this.#isClosing) return;
+    const { startBytes, pauseBytes } = this.#options.limits;
+    const { pending } = this.#measure();
+    this.#heldUpBytes = Math.min(this.#heldUpBytes, pending);
+    const grown = pending - this.#heldUpBytes;
+    if (this.#running === null) {
+      if (grown >= startBytes) this.#start(() => this.#shorten());
+    } else if (grown >= pauseBytes * 2) {
+      // The thread cannot keep up.
+      this.#gate ??= Promise.withResolvers();
+    }
+  }
+
+  /** Rewrites the database file without its unused space, while nothing is written; reads go on. */
+  async defragment(): Promise<void> {
+    // Ends when the thread rests at the moment of looking.
+    while (this.#running !== null) await this.#running;
+    await this.#start(async () => {
+      this.#gate ??= Promise.withResolvers();
+      await this.#run("vacuum");
+      await this.#run("truncate");
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    await this.#running;
+    await this.#thread?.close();
+  }
+
+  #start(work: () => Promise<void>): Promise<void> {
+    this.#running = work().finally(() => {
+      this.#running = null;
+      this.#gate?.resolve();
+      this.#gate = null;
+    });
+    return this.#running;
+  }
+
+  async #shorten(): Promise<void> {
+    await this.#run("passive");
+    const { pauseBytes, warnBytes } = this.#options.limits;
+    if (this.#measure().total >= pauseBytes && !this.#isClosing) {
+      this.#gate ??= Promise.withResolvers();
+      await this.#run("passive");
+    }
+    const { total, pending } = this.#measure();
+    this.#heldUpBytes = pending;
+    this.#longRounds = total > warnBytes ? this.#longRounds + 1 : 0;
+    // One round may have met a single huge batch; at the second the log should have been started over.
+    if (this.#longRounds !== 2) return;
+    const message = "the write-ahead log cannot be started over: something else reads the file";
+    this.#options.log("warn", message, { bytes: total });
+  }
+
+  #measure(): WalState {
+    const row = this.#options.database.query.measureWal.get<[number, number, number]>();
+    const [, frames, carried] = row ?? [0, 0, 0];
+    // Both are -1 as long as nothing was written.
+    const total = Math.max(0, frames) * this.#pageSize;
+    return { total, pending: total - Math.max(0, carried) * this.#pageSize };
+  }
+
+  async #run(task: CheckpointRequest["task"]): Promise<void> {
+    this.#thread ??= new CheckpointThread(this.#options.path);
+    const { error } = await this.#thread.run({ task });
+    if (error === null) return;
+    if (this.#thread.isDead && !this.#isClosing) return this.#runHere(task);
+    this.#options.log("warn", `SQLite's ${task} task failed`, { error });
+    if (error.startsWith("disk I/O error")) this.#options.onDiskFailure(error);
+  }
+
+  /** Without a Worker the event loop has to stand still for it. */
+  #runHere(task: CheckpointRequest["task"]): void {
+    if (task !== "vacuum") this.#options.database.query.checkpointHere.all();
+    else this.#options.database.exec("VACUUM");
+  }
+}

@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { parseClientUrls, parseDurationMs, parseInteger, parseListenAddress } from "./values.ts";
+
+const ANY = { min: 0, max: 2 ** 31 - 1 };
+
+Deno.test("parseDurationMs() takes plain seconds and Go's notation", () => {
+  const cases: readonly (readonly [text: string, ms: number])[] = [
+    ["0", 0],
+    ["300", 300_000],
+    ["0.5", 500],
+    ["300s", 300_000],
+    ["5m", 300_000],
+    ["1h30m", 5_400_000],
+    ["500ms", 500],
+    ["1.5h", 5_400_000],
+    ["1m0.1s", 60_100],
+    ["1500us", 2],
+    ["1µs", 1],
+    ["1ns", 1],
+    ["0s", 0],
+  ];
+  for (const [text, ms] of cases) assert.equal(parseDurationMs(text, ANY), ms, text);
+});
+
+Deno.test("parseDurationMs() refuses what is no duration, and what is out of bounds", () => {
+  for (const text of ["", "abc", "5 m", "-1", "-5m", "5d", "m", "1h30", "1e3", "0x10", ".5s"]) {
+    assert.throws(
+      () => parseDurationMs(text, ANY),
+      { name: "RangeError", message: "expected seconds or a duration such as 300s" },
+      text,
+    );
+  }
+  assert.throws(() => parseDurationMs("600h", ANY), { message: "expected at most 596h" });
+  assert.throws(() => parseDurationMs("50ms", { min: 100, max: 1_000 }), {
+    message: "expected at least 100ms",
+  });
+});
+
+Deno.test("parseInteger() takes safe whole numbers within bounds alone", () => {
+  assert.equal(parseInteger("1572864", { min: 0, max: 2_000_000 }), 1_572_864);
+  assert.equal(parseInteger("-1", { min: -1, max: 1 }), -1);
+  for (const text of ["", "1.5", "1e3", "12k", "9007199254740993", " 1"]) {
+    assert.throws(() => parseInteger(text, ANY), { message: "expected a whole number" }, text);
+  }
+  assert.throws(() => parseInteger("0", { min: 1, max: 9 }), { message: "expected at least 1" });
+  assert.throws(() => parseInteger("10", { min: 1, max: 9 }), { message: "expected at most 9" });
+});
+
+Deno.test("parseListenAddress() takes names, addresses of both kinds, and a port alone", () => {
+  assert.deepEqual(parseListenAddress("0.0.0.0:2379"), { host: "0.0.0.0", port: 2379 });
+  assert.deepEqual(parseListenAddress("localhost:0"), { host: "localhost", port: 0 });
+  assert.deepEqual(parseListenAddress("[::1]:2379"), { host: "::1", port: 2379 });
+  assert.deepEqual(parseListenAddress(":2379"), { host: "0.0.0.0", port: 2379 });
+  for (
+    const text of [
+      "",
+      "2379",
+      "localhost",
+      "localhost:",
+      "::1:2379",
+      "a:70000",
+      "a:b",
+      "http://a:1",
+    ]
+  ) {
+    assert.throws(
+      () => parseListenAddress(text),
+      { message: "expected HOST:PORT such as 127.0.0.1:2379" },
+      text,
+    );
+  }
+});
+
+Deno.test("parseClientUrls() takes URLs of scheme, host and port", () => {
+  assert.deepEqual(parseClientUrls("http://10.0.0.1:2379, https://[::1]:2380"), [
+    "http://10.0.0.1:2379",
+    "https://[::1]:2380",
+  ]);
+  for (
+    const text of ["10.0.0.1:2379", "http://a", "http://a:1/path", "unix://a:1", "http://u:p@a:1"]
+  ) {
+    assert.throws(() => parseClientUrls(text), { name: "RangeError" }, text);
+  }
+});

@@ -1,0 +1,131 @@
+/**
+ * Every watcher of the server. The hub is told of each commit, in order and before its writers are answered, and gives
+ * its events to the watchers that are synced; the others catch up first (`catch_up.ts`). It never waits for a client.
+ */
+import type { Head, OpenOptions } from "../../backends/contract.ts";
+import type { Store } from "../mvcc/store.ts";
+import type { Commit } from "../mvcc/types.ts";
+import { CatchUp } from "./catch_up.ts";
+import { deliver } from "./delivery.ts";
+import { RecentCommits } from "./recent_commits.ts";
+import type { Watcher } from "./watcher.ts";
+import { WatcherIndex } from "./watcher_index.ts";
+
+export interface WatchHubOptions {
+  readonly store: Pick<Store, "backend" | "head" | "onCommit">;
+  readonly log: OpenOptions["log"];
+}
+
+export class WatchHub implements Disposable {
+  readonly #recent: RecentCommits;
+  readonly #catchUp: CatchUp;
+  readonly #synced = new WatcherIndex();
+  readonly #behind = new Set<Watcher>();
+  #head: Head;
+  /** Open streams; kept by `WatchStream`. */
+  streams = 0;
+  /** Events sent since the start, each counted once for each watcher; kept by `WatchStream`. */
+  eventsSent = 0;
+
+  constructor({ store, log }: WatchHubOptions) {
+    this.#head = store.head;
+    this.#recent = new RecentCommits(store.head.revision);
+    this.#catchUp = new CatchUp({
+      backend: store.backend,
+      recent: this.#recent,
+      head: () => this.#head,
+      synced: (watcher) => this.#join(watcher),
+      overtaken: (watcher, compactRevision) => this.#overtaken(watcher, compactRevision),
+      log,
+    });
+    store.onCommit((commit) => this.#onCommit(commit));
+  }
+
+  /** The revision up to which the synced watchers have been given everything. */
+  get revision(): number {
+    return this.#head.revision;
+  }
+
+  get watchers(): number {
+    return this.#synced.size + this.#behind.size;
+  }
+
+  /** Watchers that have not been given everything yet. */
+  get slowWatchers(): number {
+    return this.#behind.size;
+  }
+
+  /** Takes a new watcher. */
+  add(watcher: Watcher): void {
+    const { startRevision } = watcher.options;
+    if (startRevision === 0 || startRevision > this.#head.revision) {
+      watcher.next = Math.max(startRevision, this.#head.revision + 1);
+      this.#join(watcher);
+    } else if (startRevision < this.#head.compactRevision) {
+      this.#overtaken(watcher, this.#head.compactRevision);
+    } else {
+      this.#behind.add(watcher);
+      this.#catchUp.add(watcher);
+    }
+  }
+
+  remove(watcher: Watcher): void {
+    if (watcher.state === "synced") this.#synced.delete(watcher);
+    this.#leaveBehind(watcher);
+    watcher.state = "ended";
+  }
+
+  /** Goes on with a watcher that its stream had parked. */
+  resume(watcher: Watcher): void {
+    if (watcher.state === "behind") this.#catchUp.add(watcher);
+  }
+
+  /** Whether the watcher has been given everything, and its start lies behind it. */
+  isCurrent(watcher: Watcher): boolean {
+    return watcher.state === "synced" && watcher.options.startRevision <= this.#head.revision;
+  }
+
+  [Symbol.dispose](): void {
+    this.#catchUp[Symbol.dispose]();
+  }
+
+  #onCommit({ head, rows }: Commit): void {
+    const before = this.#head;
+    this.#head = head;
+    this.#recent.push(rows);
+    // What these events replace was there when they were written, whatever has been compacted since.
+    const deliveries = this.#synced.distribute(rows, -1);
+    for (const watcher of deliver(deliveries, head.revision)) {
+      this.#synced.delete(watcher);
+      watcher.state = "behind";
+      watcher.next = Math.max(watcher.next, before.revision + 1);
+      this.#behind.add(watcher);
+      watcher.stream.park(watcher);
+    }
+    if (head.compactRevision > before.compactRevision) this.#dropOvertaken();
+  }
+
+  #dropOvertaken(): void {
+    const { compactRevision } = this.#head;
+    for (const watcher of this.#behind) {
+      if (watcher.next < compactRevision) this.#overtaken(watcher, compactRevision);
+    }
+  }
+
+  #join(watcher: Watcher): void {
+    this.#leaveBehind(watcher);
+    watcher.state = "synced";
+    this.#synced.add(watcher);
+  }
+
+  #overtaken(watcher: Watcher, compactRevision: number): void {
+    this.#leaveBehind(watcher);
+    watcher.state = "overtaken";
+    watcher.stream.overtaken(watcher, compactRevision);
+  }
+
+  #leaveBehind(watcher: Watcher): void {
+    this.#behind.delete(watcher);
+    this.#catchUp.delete(watcher);
+  }
+}

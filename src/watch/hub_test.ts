@@ -1,0 +1,251 @@
+import assert from "node:assert/strict";
+import { setImmediate } from "node:timers/promises";
+import { Dice, seedsToTry } from "../../tests/contract/dice.ts";
+import { CATCH_UP_ROWS, RECENT_COMMITS_MAX } from "../limits.ts";
+import { FakeOutlet, watching } from "./fake_outlet.ts";
+import { FakeStore } from "./fake_store.ts";
+import { WatchHub } from "./hub.ts";
+import { WatchStream } from "./watch_stream.ts";
+
+class Rig implements Disposable {
+  readonly fake = new FakeStore();
+  readonly logged: string[] = [];
+  readonly #cleanup = new DisposableStack();
+  #hub: WatchHub | undefined;
+
+  /** Made at first use, so that a test can write history before. */
+  get hub(): WatchHub {
+    return this.#hub ??= this.#cleanup.use(
+      new WatchHub({
+        store: this.fake.store,
+        log: (_level, message) => this.logged.push(message),
+      }),
+    );
+  }
+
+  open(): { outlet: FakeOutlet; stream: WatchStream } {
+    const outlet = new FakeOutlet();
+    const options = { hub: this.hub, outlet, progressIntervalMs: 1_000_000, random: () => 0 };
+    return { outlet, stream: this.#cleanup.use(new WatchStream(options)) };
+  }
+
+  put(key: string, value = "1"): void {
+    this.fake.commit([[{ key, value }]]);
+  }
+
+  [Symbol.dispose](): void {
+    this.#cleanup.dispose();
+  }
+}
+
+Deno.test("WatchHub gives synced watchers the events of a commit at once", () => {
+  using rig = new Rig();
+  const { outlet, stream } = rig.open();
+  stream.create(0n, watching("a"));
+  stream.create(0n, watching("a", { end: "c" }));
+  rig.fake.commit([[{ key: "a", value: "1" }, { key: "b" }], [{ key: "c", value: "2" }]]);
+  assert.deepEqual(outlet.seen.slice(2).sort(), ["0: 2 a=1 @3", "1: 2 a=1, 2 b @3"]);
+});
+
+Deno.test("WatchHub serves a start in the recent past without reading the store", async () => {
+  using rig = new Rig();
+  const { outlet, stream } = rig.open();
+  for (const key of ["a", "b", "a", "a"]) rig.put(key);
+  stream.create(0n, watching("a", { startRevision: 4 }));
+  await outlet.until(() => outlet.seen.length === 2);
+  assert.deepEqual(outlet.seen, ["created 0 @5", "0: 4 a=1, 5 a=1 @5"]);
+  assert.equal(rig.fake.reads, 0);
+  assert.equal(rig.hub.slowWatchers, 0);
+});
+
+Deno.test("WatchHub serves a start before its own from the store", async () => {
+  using rig = new Rig();
+  rig.put("a");
+  const { outlet, stream } = rig.open();
+  rig.put("a");
+  stream.create(0n, watching("a", { startRevision: 1 }));
+  await outlet.until(() => outlet.seen.length === 2);
+  assert.deepEqual(outlet.seen[1], "0: 2 a=1, 3 a=1 @3");
+  assert.equal(rig.fake.reads, 1);
+});
+
+Deno.test("WatchHub reads one page for watchers that start at about the same revision", async () => {
+  using rig = new Rig();
+  for (let index = 0; index < 100; index++) rig.put("a");
+  const { outlet, stream } = rig.open();
+  for (let index = 0; index < 50; index++) {
+    stream.create(0n, watching("a", { startRevision: 2 + index }));
+  }
+  await outlet.until(() => outlet.revisions.size === 50);
+  assert.equal(rig.fake.reads, 1);
+  for (const [id, revisions] of outlet.revisions) assert.equal(revisions.length, 100 - Number(id));
+});
+
+Deno.test("WatchHub gives a start in the future nothing before it", () => {
+  using rig = new Rig();
+  const { outlet, stream } = rig.open();
+  stream.create(0n, watching("a", { startRevision: 4 }));
+  stream.requestProgress();
+  rig.fake.commit([[{ key: "a", value: "2" }]]);
+  rig.fake.commit([[{ key: "a", value: "3" }], [{ key: "a", value: "4" }]]);
+  stream.requestProgress();
+  assert.deepEqual(outlet.seen, ["created 0 @1", "0: 4 a=4 @4", "progress -1 @4"]);
+});
+
+Deno.test("WatchHub hands over exactly once and in order, whatever happens meanwhile", async () => {
+  for (const seed of seedsToTry()) await checkHandOver(seed);
+});
+
+/** Commits, compactions, new watchers, slow clients and late pages in any order; then everybody has everything once. */
+async function checkHandOver(seed: number): Promise<void> {
+  using rig = new Rig();
+  const dice = new Dice(seed);
+  const keys = ["a", "b", "c", "d"];
+  const written: { key: string; revision: number }[] = [];
+  function write(): void {
+    rig.fake.commit(Array.from({ length: 1 + dice.below(3) }, (_, index) => {
+      const key = dice.pick(keys);
+      written.push({ key, revision: rig.fake.head.revision + 1 + index });
+      return [{ key, value: "1" }];
+    }));
+  }
+  // The hub has no memory of these.
+  for (let index = 0; index < 200; index++) write();
+  rig.fake.beforeRead = async () => {
+    for (let turns = dice.below(4); turns > 0; turns--) await setImmediate();
+  };
+  const streams = Array.from({ length: 5 }, () => rig.open());
+  const watchers: { outlet: FakeOutlet; id: bigint; key: string; start: number }[] = [];
+  for (let step = 0; step < 1_000; step++) {
+    const { outlet, stream } = dice.pick(streams);
+    const { revision, compactRevision } = rig.fake.head;
+    switch (dice.below(9)) {
+      case 0:
+      case 1: {
+        const key = dice.pick(keys);
+        const start = 1 + dice.below(revision + 5);
+        const id = BigInt(watchers.length + 1);
+        stream.create(id, watching(key, { startRevision: start }));
+        watchers.push({ outlet, id, key, start });
+        break;
+      }
+      case 2:
+        outlet.fill();
+        break;
+      case 3:
+        outlet.drain();
+        break;
+      case 4:
+      case 5:
+        await setImmediate();
+        break;
+      case 6:
+        if (dice.below(20) === 0) {
+          const next = Math.max(compactRevision, 0) + dice.below(revision / 4);
+          if (next > compactRevision && next <= revision) rig.fake.compact(next);
+        }
+        break;
+      default:
+        write();
+    }
+  }
+  for (const { outlet } of streams) outlet.drain();
+  for (const { outlet, id, key, start } of watchers) {
+    const wanted = written.filter((one) => one.key === key && one.revision >= start)
+      .map(({ revision }) => revision);
+    const got = () => outlet.revisions.get(id) ?? [];
+    const isOvertaken = () => outlet.seen.some((news) => news.startsWith(`overtaken ${id} by`));
+    await outlet.until(() => got().length >= wanted.length || isOvertaken());
+    const due = isOvertaken() ? wanted.slice(0, got().length) : wanted;
+    assert.deepEqual(got(), due, `SEED=${seed}: watcher ${id} of ${key} from ${start}`);
+  }
+}
+
+Deno.test("WatchHub gives a slow client nothing until it reads, and others everything", async () => {
+  using rig = new Rig();
+  const slow = rig.open();
+  const quick = rig.open();
+  slow.stream.create(0n, watching("a"));
+  quick.stream.create(0n, watching("a"));
+  rig.put("a", "1");
+  slow.outlet.fill();
+  // More than the hub keeps in memory.
+  for (let index = 0; index <= RECENT_COMMITS_MAX; index++) rig.put("a");
+  assert.equal(slow.outlet.seen.length, 2);
+  assert.equal(quick.outlet.seen.length, 3 + RECENT_COMMITS_MAX);
+  slow.stream.requestProgress();
+  assert.equal(rig.hub.slowWatchers, 1);
+  slow.outlet.drain();
+  await slow.outlet.until(() => rig.hub.slowWatchers === 0);
+  assert.deepEqual(slow.outlet.revisions, quick.outlet.revisions);
+  assert.equal(rig.fake.reads, 1, "the rest came from memory");
+  assert.ok(slow.outlet.seen.length > RECENT_COMMITS_MAX / CATCH_UP_ROWS);
+  slow.stream.requestProgress();
+  assert.equal(slow.outlet.seen.at(-1), `progress -1 @${rig.fake.head.revision}`);
+});
+
+Deno.test("WatchHub tells watchers that compaction overtakes, before and while they read", async () => {
+  using rig = new Rig();
+  for (let index = 0; index < 10; index++) rig.put("a");
+  const { outlet, stream } = rig.open();
+  rig.fake.compact(5);
+  stream.create(0n, watching("a", { startRevision: 4 }));
+  const read = Promise.withResolvers<void>();
+  rig.fake.beforeRead = () => read.promise;
+  stream.create(0n, watching("a", { startRevision: 5 }));
+  // The store has compacted, and the page lacks rows, before the hub is told.
+  rig.fake.compact(8, { publish: false });
+  read.resolve();
+  await outlet.until(() => outlet.seen.length === 4);
+  assert.deepEqual(outlet.seen, [
+    "created 0 @11",
+    "overtaken 0 by 5",
+    "created 1 @11",
+    "overtaken 1 by 8",
+  ]);
+  assert.equal(rig.hub.watchers, 0);
+});
+
+Deno.test("WatchHub tells a slow watcher when compaction overtakes it", () => {
+  using rig = new Rig();
+  const { outlet, stream } = rig.open();
+  stream.create(0n, watching("a"));
+  stream.create(0n, watching("b"));
+  outlet.fill();
+  for (let index = 0; index < 5; index++) rig.put("a");
+  rig.fake.compact(rig.fake.head.revision);
+  assert.deepEqual(outlet.seen.slice(2), ["overtaken 0 by 6"]);
+  outlet.drain();
+  stream.requestProgress();
+  assert.equal(outlet.seen.length, 3, "no progress until the client has canceled what is gone");
+  assert.equal(stream.cancel(0n), true);
+  stream.requestProgress();
+  assert.equal(outlet.seen.at(-1), "progress -1 @6");
+});
+
+Deno.test("WatchHub tries again when the store cannot be read", async () => {
+  using rig = new Rig();
+  rig.put("a");
+  const { outlet, stream } = rig.open();
+  rig.fake.beforeRead = () =>
+    rig.fake.reads === 1 ? Promise.reject(new Error("gone")) : Promise.resolve();
+  stream.create(0n, watching("a", { startRevision: 2 }));
+  await outlet.until(() => outlet.seen.length === 2);
+  assert.deepEqual(outlet.seen[1], "0: 2 a=1 @2");
+  assert.deepEqual(rig.logged, ["History for watchers cannot be read: trying again"]);
+});
+
+Deno.test("WatchHub forgets the watchers of a stream that ends", async () => {
+  using rig = new Rig();
+  for (let index = 0; index < 10; index++) rig.put("a");
+  const { outlet, stream } = rig.open();
+  stream.create(0n, watching("a"));
+  stream.create(0n, watching("a", { end: "b", prevKv: true }));
+  stream.create(0n, watching("a", { startRevision: 2 }));
+  stream[Symbol.dispose]();
+  assert.equal(rig.hub.watchers, 0);
+  assert.equal(rig.hub.streams, 0);
+  rig.put("a");
+  await setImmediate();
+  assert.equal(outlet.seen.length, 3);
+});

@@ -1,0 +1,19 @@
+/** A server's store in a process of its own, to be killed: appends without end and prints each index that is safe. */
+
+import { openBackend } from "../../backends/registry.ts";
+import { batchAt, bytes, putRow } from "./subject.ts";
+
+const [path] = Deno.args;
+if (path === undefined) throw new Error("which file?");
+const backend = await openBackend(path, {
+  now: Date.now,
+  randomId: () => 1n,
+  log: () => {},
+});
+let head = await backend.head();
+// Ends when the parent kills it.
+for (;;) {
+  const rows = [putRow(bytes(`key ${head.index % 10}`), { revision: head.revision + 1 })];
+  head = await backend.append(batchAt(head, { rows }));
+  Deno.stdout.writeSync(bytes(`${head.index}\n`));
+}

@@ -1,0 +1,70 @@
+/** Who may import whom. The longest prefix that fits a path is its layer. */
+
+const CONTRACT = "backends/contract.ts";
+const BASE = ["src/errors.ts", "src/limits.ts"];
+const ENGINE = [CONTRACT, ...BASE, "src/wire/", "src/mvcc/"];
+
+/** Layer → what its files may import besides their own layer; each entry is a file or a folder. */
+export const LAYERS: Readonly<Record<string, readonly string[]>> = {
+  // The foundation: no service, no engine, no SQL.
+  "src/errors.ts": [],
+  "src/limits.ts": [],
+  "src/wire/": BASE,
+  "src/config.ts": ["src/limits.ts"],
+  "src/log.ts": ["src/config.ts"],
+  // Makes what the header of each answer carries.
+  "src/identity.ts": [...ENGINE, "src/services/header.ts"],
+
+  // The protocol: knows no service.
+  "src/transport/": [...BASE],
+
+  // The engine: knows no protocol and no SQL.
+  "src/mvcc/": [CONTRACT, ...BASE, "src/wire/"],
+  "src/watch/": ENGINE,
+  "src/lease/": ENGINE,
+  "src/compaction/": ENGINE,
+
+  // The services join both; they know no SQL.
+  "src/services/": [
+    ...ENGINE,
+    "gen/",
+    "src/config.ts",
+    "src/identity.ts",
+    "src/log.ts",
+    "src/transport/",
+    "src/watch/",
+    "src/lease/",
+    "src/compaction/",
+  ],
+
+  // The process.
+  "src/cli/": [CONTRACT, "deno.json", "src/config.ts", "src/log.ts"],
+  "src/main.ts": ["src/cli/", "src/config.ts", "src/log.ts", "src/server.ts"],
+  "src/mod.ts": ["src/", "backends/contract.ts", "backends/registry.ts"],
+  "src/server.ts": ["src/", "backends/contract.ts", "backends/registry.ts", "gen/"],
+
+  // The stores: know no etcd.
+  [CONTRACT]: [],
+  "backends/registry.ts": [CONTRACT, "backends/"],
+  "backends/sql/": [CONTRACT],
+  "backends/memory/": [CONTRACT],
+  "backends/sqlite/": [CONTRACT, "backends/sql/"],
+
+  "gen/": [],
+  "proto/": [],
+};
+
+export function layerOf(path: string): string | undefined {
+  return Object.keys(LAYERS)
+    .filter((layer) => isIn(path, layer))
+    .sort((a, b) => b.length - a.length)[0];
+}
+
+/** Whether a file of the layer may import the other file. */
+export function mayImport(layer: string, path: string): boolean {
+  return [layer, ...(LAYERS[layer] ?? [])].some((allowed) => isIn(path, allowed));
+}
+
+function isIn(path: string, place: string): boolean {
+  return place.endsWith("/") ? path.startsWith(place) : path === place;
+}
