@@ -51,6 +51,10 @@ export const RECENT_EVENTS_BYTES_MAX = 16 * MIB;
 export const RECENT_COMMITS_MAX = 4_096;
 /** Bytes buffered for one watch stream; past it its watchers wait and later read what they missed from the store. */
 export const WATCH_STREAM_BYTES_MAX = 4 * MIB;
+/** The same for all watch streams together: with many of them, each has its share. */
+export const WATCH_STREAMS_BYTES_MAX = 128 * MIB;
+/** The smallest share; more than the transport calls drained, or a full stream would try again and again. */
+export const WATCH_STREAM_BYTES_MIN = 128 * 1024;
 /** Rows read at once for watchers that catch up. */
 export const CATCH_UP_ROWS = 1_000;
 /** Bytes after which such a page ends. */

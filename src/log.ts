@@ -51,7 +51,8 @@ export function redactSecrets(text: string): string {
 /** What an error says, with what caused it where that adds something; one line. */
 export function errorText(error: unknown): string {
   const parts: string[] = [];
-  for (let rest = error; rest !== undefined && parts.length < CAUSES_MAX;) {
+  let rest = error;
+  for (let depth = 0; depth < CAUSES_MAX && rest !== undefined; depth++) {
     const text = rest instanceof Error ? rest.message || rest.name : String(rest);
     if (!parts.some((part) => part.includes(text))) parts.push(text);
     rest = rest instanceof Error ? rest.cause : undefined;

@@ -21,13 +21,13 @@ import {
 } from "../contract.ts";
 import { writeBatch } from "./appending.ts";
 import { Checkpointer } from "./checkpointer.ts";
-import { countSlice, type Slice, type SliceQuery } from "./counting.ts";
+import { countSlice, type Slice } from "./counting.ts";
 import type { Database } from "./driver.ts";
 import { Durability } from "./durability.ts";
 import { isDiskFailure } from "./errors.ts";
 import { readHistory } from "./history.ts";
 import type { OpenedDatabase } from "./opening.ts";
-import { rangePage } from "./ranging.ts";
+import { readSlice, startPage } from "./ranging.ts";
 import {
   listLeases,
   listRecords,
@@ -43,6 +43,9 @@ import type { Tuning } from "./tuning.ts";
 
 /** Far above any request that the engine takes, far below what SQLite holds in a row. */
 const KEY_SIZE_MAX = 16 * 1024 * 1024;
+
+/** Databases whose disk failed: kept from the garbage collector, which would close them, and locked until the process ends. */
+const ABANDONED: OpenedDatabase[] = [];
 
 export interface SqliteBackendOptions {
   readonly opened: OpenedDatabase;
@@ -85,6 +88,7 @@ export class SqliteBackend implements Backend {
       mode: tuning.syncMode,
       firstSyncMs: opened.syncMs,
       log,
+      onFailure: () => this.#checkpointer.stop(),
     });
     this.#checkpointer = new Checkpointer({
       path,
@@ -106,10 +110,9 @@ export class SqliteBackend implements Backend {
    * Runs one read inside one SQL transaction, which takes SQLite's locks once for all its statements. The answer waits
    * until what it saw is on disk.
    */
-  async #read<T>(call: (database: Database) => T): Promise<T & { head: Head }> {
+  async #read<T>(call: (database: Database) => T): Promise<T> {
     const database = this.#usable();
     const { query } = database;
-    const head = this.#head;
     query.begin.run();
     let answer: T;
     try {
@@ -119,7 +122,7 @@ export class SqliteBackend implements Backend {
     }
     const settled = this.#durability.settled();
     if (settled !== null) await settled;
-    return { head, ...answer };
+    return answer;
   }
 
   /** Waits while the database must not be changed. */
@@ -144,14 +147,29 @@ export class SqliteBackend implements Backend {
 
   load(query: LoadQuery): Promise<Loaded> {
     return this.#read((database) => ({
-      kvs: loadKeys(database, this.#past(query)),
+      head: this.#head,
+      kvs: loadKeys(database, { ...query, revision: this.#past(query.revision) }),
       leases: loadLeases(database, { ids: query.leases, nowMs: this.#options.now() }),
       records: loadRecords(database, query.records),
     }));
   }
 
-  range(query: RangeQuery): Promise<RangePage> {
-    return this.#read((database) => rangePage(database, this.#past(query)));
+  async range(query: RangeQuery): Promise<RangePage> {
+    this.#usable();
+    const head = this.#head;
+    const revision = query.revision === 0 ? head.revision : query.revision;
+    const work = startPage(query);
+    // Ends with the page: each slice moves its start forward.
+    while (work.start !== null) {
+      if (this.#head.compactRevision > revision) {
+        // What is left to read may be trimmed: start over, or let the engine see that it is compacted.
+        if (query.revision === 0) return await this.range(query);
+        return { head: this.#head, kvs: work.kvs, more: false };
+      }
+      await this.#read((database) => readSlice(database, work, this.#past(revision)));
+      if (work.start !== null) await setImmediate();
+    }
+    return { head, kvs: work.kvs, more: work.more };
   }
 
   async count(
@@ -167,7 +185,7 @@ export class SqliteBackend implements Backend {
         // What is left to count may be trimmed: start over, or let the engine see that it is compacted.
         return query.revision === 0 ? await this.count(query) : { head: this.#head, count };
       }
-      const span: SliceQuery = this.#past({ start, end: query.end, revision });
+      const span = { start, end: query.end, revision: this.#past(revision) };
       const slice: Slice = await this.#read((database) => countSlice(database, span));
       count += slice.count;
       start = slice.next;
@@ -176,32 +194,38 @@ export class SqliteBackend implements Backend {
     return { head, count };
   }
 
-  /** What is asked for at the head's revision is at the newest. */
-  #past<Q extends { readonly revision: number }>(query: Q): Q {
-    return query.revision >= this.#head.revision ? { ...query, revision: 0 } : query;
+  /** What is asked for at the head's revision is at the newest, which is 0. */
+  #past(revision: number): number {
+    return revision >= this.#head.revision ? 0 : revision;
   }
 
   history(query: HistoryQuery): Promise<HistoryPage> {
     return this.#read((database) => {
       const { rows, cutAt } = readHistory(database, query);
-      return { rows, through: cutAt ?? Math.min(query.upTo, this.#head.revision) };
+      return {
+        head: this.#head,
+        rows,
+        through: cutAt ?? Math.min(query.upTo, this.#head.revision),
+      };
     });
   }
 
   leaseKeys(id: bigint): Promise<{ head: Head; kvs: readonly Uint8Array[] }> {
     return this.#read(({ query }) => ({
+      head: this.#head,
       kvs: query.listLeaseKeys.all<[Uint8Array]>(id).map(([kv]) => kv),
     }));
   }
 
   leases(limit: number) {
     return this.#read((database) => ({
+      head: this.#head,
       leases: listLeases(database, { limit, nowMs: this.#options.now() }),
     }));
   }
 
   records(prefix: string) {
-    return this.#read((database) => ({ records: listRecords(database, prefix) }));
+    return this.#read((database) => ({ head: this.#head, records: listRecords(database, prefix) }));
   }
 
   async append(batch: Batch): Promise<Head> {
@@ -289,6 +313,11 @@ export class SqliteBackend implements Backend {
     this.#space.close();
     await this.#checkpointer.close();
     await this.#durability.close();
+    if (this.#durability.failure !== null) {
+      // SQLite's own close would carry the log over without looking whether the disk has kept it; opening it anew will.
+      ABANDONED.push(this.#opened);
+      return;
+    }
     this.#opened.database.close();
     this.#opened.lock.release();
   }

@@ -8,9 +8,10 @@
  * The log stays below about twice that size. Only a reader from outside (a backup, say) can hold that up; it is logged.
  */
 
-import type { OpenOptions } from "../contract.ts";
+import { BackendError, type OpenOptions } from "../contract.ts";
 import { CheckpointThread } from "./checkpoint_thread.ts";
 import type { Database } from "./driver.ts";
+import { toBackendError } from "./errors.ts";
 
 export interface CheckpointRequest {
   readonly task: "passive" | "truncate" | "vacuum";
@@ -95,11 +96,17 @@ export class Checkpointer {
   async defragment(): Promise<void> {
     // Ends when the thread rests at the moment of looking.
     while (this.#running !== null) await this.#running;
+    if (this.#isClosing) throw new BackendError("unavailable", "the store is closed");
     await this.#start(async () => {
       this.#gate ??= Promise.withResolvers();
-      await this.#run("vacuum");
-      await this.#run("truncate");
+      const error = await this.#run("vacuum") ?? await this.#run("truncate");
+      if (error !== null) throw toBackendError(new Error(error));
     });
+  }
+
+  /** Nothing more is carried over: what the disk has lost must not be taken for what was written. */
+  stop(): void {
+    this.#isClosing = true;
   }
 
   async close(): Promise<void> {
@@ -109,12 +116,13 @@ export class Checkpointer {
   }
 
   #start(work: () => Promise<void>): Promise<void> {
-    this.#running = work().finally(() => {
+    const done = work().finally(() => {
       this.#running = null;
       this.#gate?.resolve();
       this.#gate = null;
     });
-    return this.#running;
+    this.#running = done.catch(() => {});
+    return done;
   }
 
   async #shorten(): Promise<void> {
@@ -141,13 +149,16 @@ export class Checkpointer {
     return { total, pending: total - Math.max(0, carried) * this.#pageSize };
   }
 
-  async #run(task: CheckpointRequest["task"]): Promise<void> {
+  /** Answers SQLite's words if the task failed. */
+  async #run(task: CheckpointRequest["task"]): Promise<string | null> {
     this.#thread ??= new CheckpointThread(this.#options.path);
     const { error } = await this.#thread.run({ task });
-    if (error === null) return;
-    if (this.#thread.isDead && !this.#isClosing) return this.#runHere(task);
+    if (error === null) return null;
     this.#options.log("warn", `SQLite's ${task} task failed`, { error });
     if (error.startsWith("disk I/O error")) this.#options.onDiskFailure(error);
+    if (!this.#thread.isDead || this.#isClosing) return error;
+    this.#runHere(task);
+    return null;
   }
 
   /** Without a Worker the event loop has to stand still for it. */

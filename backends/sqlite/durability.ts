@@ -38,6 +38,8 @@ export interface DurabilityOptions {
   /** What a small sync took just now, in this folder. */
   readonly firstSyncMs: number;
   readonly log: OpenOptions["log"];
+  /** Told once, when the disk has failed. */
+  readonly onFailure: () => void;
 }
 
 /** A sync under way, and up to which commit it reaches. */
@@ -78,6 +80,7 @@ export class Durability {
       const message = `${reason}; restart Rhino when the disk is well`;
       this.#failure = new BackendError("unavailable", message, { cause });
       this.#options.log("error", message, { cause: String(cause) });
+      this.#options.onFailure();
     }
     return this.#failure;
   }

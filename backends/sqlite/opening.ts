@@ -13,7 +13,7 @@ const APPLICATION_ID = 0x52484e4f;
 /** Counts changes of the schema. */
 const SCHEMA_VERSION = 1;
 /** For another process that reads the file, such as a backup; the wait blocks the event loop. */
-const BUSY_TIMEOUT_MS = 1_000;
+const BUSY_TIMEOUT_MS = 250;
 const CACHE_KIB = 64 * 1024;
 
 export interface OpenedDatabase {

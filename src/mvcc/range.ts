@@ -24,6 +24,11 @@ export function rowsNeeded(op: RangeOp): number {
   return op.limit + 1;
 }
 
+/** Whether the answer can be made page by page: many keys, as they are read. */
+export function canStream(op: RangeOp): boolean {
+  return !op.range.single && !op.countOnly && !isSorted(op) && !hasRevisionFilters(op);
+}
+
 /** Whether values can be left out of what is read. */
 export function needsNoValues(op: RangeOp): boolean {
   return op.keysOnly && op.sortTarget !== SORT_TARGET.VALUE;

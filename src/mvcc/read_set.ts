@@ -1,5 +1,5 @@
 /** What a batch of commands needs to know before it can be evaluated: collected first, loaded at once. */
-import { type KeyRange, keyName } from "./key_range.ts";
+import { keyName, type KeyRange } from "./key_range.ts";
 import type { BatchView } from "./view.ts";
 
 /** An interval to be read whole, at the newest revision (0) or an older one. */

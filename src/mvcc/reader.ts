@@ -7,7 +7,7 @@ import { EtcdError } from "../errors.ts";
 import { PAGE_BYTES, PAGE_ROWS, RANGE_RESTARTS_MAX } from "../limits.ts";
 import type { HotCache } from "./hot_cache.ts";
 import { isEmpty, keyName, type KeyRange, successor } from "./key_range.ts";
-import { assembleRange, hasRevisionFilters, isKeyOrder, needsNoValues, rowsNeeded } from "./range.ts";
+import { assembleRange, needsNoValues, rowsNeeded } from "./range.ts";
 import type { RangeCounts } from "./range_counts.ts";
 import { parseKv } from "./stored_kv.ts";
 import type { RangeOp, RangeResult } from "./types.ts";
@@ -63,28 +63,21 @@ export class Reader {
 
   async #rangeMany(op: RangeOp): Promise<RangeResult> {
     if (op.countOnly) return await this.#countOnly(op);
-    for (let attempt = 0; attempt < RANGE_RESTARTS_MAX; attempt++) {
-      const read = await this.#readRows(op);
-      if (read === "overtaken") continue;
-      const { kvs, head, revision, isWhole } = read;
+    return await restartIfOvertaken(async () => {
+      const { kvs, head, revision, isWhole } = await this.#readRows(op);
       const count = isWhole ? kvs.length : await this.#count(op.range, { head, revision });
       const result = assembleRange(op, { kvs, count, revision: head.revision });
-      this.#rememberPage(op, { result, revision });
       return result;
-    }
-    throw new EtcdError("timeout");
+    });
   }
 
   async #readRows(op: RangeOp) {
     const kvs: Uint8Array[] = [];
     const limit = rowsNeeded(op);
-    for await (
-      const chunk of this.#pages(op, { limit, keysOnly: needsNoValues(op) })
-    ) {
-      if (chunk === "overtaken") return chunk;
-      for (const kv of chunk.kvs) kvs.push(kv);
-      if (chunk.isLast) {
-        const { head, revision, more } = chunk;
+    for await (const page of this.#pages(op, { limit, keysOnly: needsNoValues(op) })) {
+      for (const kv of page.kvs) kvs.push(kv);
+      if (page.isLast) {
+        const { head, revision, more } = page;
         return { kvs, head, revision, isWhole: !more };
       }
     }
@@ -92,8 +85,9 @@ export class Reader {
   }
 
   /**
-   * The pages of a range, all at the revision of the first. Yields "overtaken", and ends, if a compaction passed the
-   * revision meanwhile, since pages read after it may lack what it removed.
+   * The pages of a range, all at the revision of the first.
+   *
+   * @throws {RangeOvertaken} if a compaction passed the revision meanwhile: later pages may lack what it removed
    */
   async *#pages(op: RangeOp, { limit, keysOnly }: { limit: number; keysOnly: boolean }) {
     const { backend } = this.#options;
@@ -115,8 +109,7 @@ export class Reader {
         first = page.head;
         if (revision === 0) revision = first.revision;
       } else if (page.head.compactRevision > revision) {
-        yield "overtaken" as const;
-        return;
+        throw new RangeOvertaken();
       }
       left -= page.kvs.length;
       const isLast = !page.more || left <= 0;
@@ -132,7 +125,8 @@ export class Reader {
    * A range page by page, each an answer of its own; only the last one tells `more` and `count`. For key order without
    * filters only.
    *
-   * @throws {EtcdError} as `range`, and `compacted` if a compaction overtakes it
+   * @throws {EtcdError} as `range`
+   * @throws {RangeOvertaken} if a compaction passed the revision that it reads
    */
   async *stream(op: RangeOp): AsyncGenerator<{ page: RangeResult; isLast: boolean }> {
     if (op.range.single || op.countOnly) {
@@ -140,19 +134,19 @@ export class Reader {
       return;
     }
     let sent = 0;
-    for await (const chunk of this.#pages(op, { limit: rowsNeeded(op), keysOnly: op.keysOnly })) {
-      if (chunk === "overtaken") throw new EtcdError("compacted");
-      const { head, revision, isLast } = chunk;
+    for await (const read of this.#pages(op, { limit: rowsNeeded(op), keysOnly: op.keysOnly })) {
+      const { head, revision, isLast } = read;
       const left = op.limit > 0 ? op.limit - sent : Infinity;
-      const kvs = chunk.kvs.length > left ? chunk.kvs.slice(0, left) : chunk.kvs;
+      const kvs = read.kvs.length > left ? read.kvs.slice(0, left) : read.kvs;
       const page = assembleRange(op, { kvs, count: 0, revision: head.revision });
       sent += kvs.length;
       if (!isLast) {
         yield { page, isLast };
         continue;
       }
-      const more = chunk.more || kvs.length < chunk.kvs.length;
+      const more = read.more || kvs.length < read.kvs.length;
       const count = more ? await this.#count(op.range, { head, revision }) : sent;
+      this.#rememberPage(op, { kvs, sent, more, count, revision });
       yield { page: { ...page, more, count }, isLast };
     }
   }
@@ -179,7 +173,7 @@ export class Reader {
     const known = counts.page(range, at.revision) ?? (isNewest ? counts.live(range) : undefined);
     if (known !== undefined) return known;
     const { head, count } = await backend.count({ ...range, revision: at.revision });
-    if (head.compactRevision > at.revision) throw new EtcdError("compacted");
+    if (head.compactRevision > at.revision) throw new RangeOvertaken();
     if (head.revision === at.revision) this.#rememberLive(range, { head, count });
     return count;
   }
@@ -190,11 +184,46 @@ export class Reader {
     }
   }
 
-  #rememberPage(op: RangeOp, { result, revision }: { result: RangeResult; revision: number }): void {
-    const last = result.kvs.at(-1);
-    if (!result.more || last === undefined || !isKeyOrder(op) || hasRevisionFilters(op)) return;
+  /** What follows a limited page will be asked for next; its count is known already. */
+  #rememberPage(
+    op: RangeOp,
+    page: {
+      kvs: readonly Uint8Array[];
+      sent: number;
+      more: boolean;
+      count: number;
+      revision: number;
+    },
+  ): void {
+    const last = page.kvs.at(-1);
+    if (!page.more || last === undefined) return;
     const rest = { start: successor(parseKv(last).key), end: op.range.end, single: false };
-    this.#options.counts.setPage(rest, { revision, count: result.count - result.kvs.length });
+    const { revision, count, sent } = page;
+    this.#options.counts.setPage(rest, { revision, count: count - sent });
+  }
+}
+
+/** A compaction passed the revision that a range was being read at. */
+export class RangeOvertaken extends Error {
+  constructor() {
+    super("a compaction overtook the range");
+    this.name = "RangeOvertaken";
+  }
+}
+
+/**
+ * Reads again, at the revision it finds then.
+ *
+ * @throws {EtcdError} `timeout` when it was overtaken too often
+ */
+export async function restartIfOvertaken<T>(read: () => Promise<T>): Promise<T> {
+  for (let attempt = 1;; attempt++) { // Ends with an answer, or after RANGE_RESTARTS_MAX.
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof RangeOvertaken)) throw error;
+      if (attempt === RANGE_RESTARTS_MAX) throw new EtcdError("timeout", { cause: error });
+    }
   }
 }
 

@@ -37,7 +37,11 @@ export interface WriterOptions {
   readonly batchId: () => string;
   /** Told of each batch after it is on disk, before anyone is answered. Must not throw. */
   readonly published: (commit: Commit) => void;
-  readonly log: (level: "warn" | "error", message: string, fields?: Record<string, unknown>) => void;
+  readonly log: (
+    level: "warn" | "error",
+    message: string,
+    fields?: Record<string, unknown>,
+  ) => void;
 }
 
 export class Writer implements AsyncDisposable {

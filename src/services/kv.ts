@@ -11,7 +11,10 @@ import {
 import { EtcdError } from "../errors.ts";
 import { compactCommand, deleteCommand, putCommand, txnCommand } from "../mvcc/commands.ts";
 import type { Compactor } from "../compaction/compactor.ts";
+import { canStream } from "../mvcc/range.ts";
+import { RangeOvertaken, restartIfOvertaken } from "../mvcc/reader.ts";
 import { containsPut, isWrite } from "../mvcc/txn.ts";
+import type { RangeOp } from "../mvcc/types.ts";
 import type { MessageParts, StreamCall } from "../transport/call.ts";
 import { checkDuplicates } from "./check_duplicates.ts";
 import { checkDelete, checkPut, checkRange, checkRangeStream, checkTxn } from "./check.ts";
@@ -58,12 +61,26 @@ export function kvMethods(options: KvServiceOptions): ServiceMethods {
   ];
 }
 
-async function range({ store, header }: ServiceOptions, bytes: Uint8Array): Promise<MessageParts> {
+async function range(options: ServiceOptions, bytes: Uint8Array): Promise<MessageParts> {
   const request = decode(RangeRequestSchema, bytes);
   checkRange(request);
+  const { store, header } = options;
   store.alarms.checkNotCorrupt();
-  const result = await store.reader.range(toRange(request));
+  const op = toRange(request);
+  if (canStream(op)) return await restartIfOvertaken(() => pagedRange(options, op));
+  const result = await store.reader.range(op);
   return encodeRange(result, fullHeader(header, result.revision));
+}
+
+/** Packs each page as it comes, so that a long list is held once, and in few pieces. */
+async function pagedRange({ store, header }: ServiceOptions, op: RangeOp): Promise<MessageParts> {
+  const parts: Uint8Array[] = [];
+  for await (const { page } of store.reader.stream(op)) {
+    // Only the last page has `more` and `count`, and fields are written in the order of their numbers.
+    const fields = parts.length === 0 ? fullHeader(header, page.revision) : null;
+    parts.push(...encodeRange(page, fields));
+  }
+  return parts;
 }
 
 async function put(options: ServiceOptions, bytes: Uint8Array): Promise<MessageParts> {
@@ -109,11 +126,16 @@ async function rangeStream({ store, header }: ServiceOptions, call: StreamCall):
     const request = decode(RangeRequestSchema, bytes);
     checkRangeStream(request);
     store.alarms.checkNotCorrupt();
-    for await (const { page, isLast } of store.reader.stream(toRange(request))) {
-      const fields = isLast ? fullHeader(header, page.revision) : null;
-      const isTaken = call.send(encodeRangeStream(encodeRange(page, fields)));
-      if (!isTaken) await call.drained();
-      if (call.signal.aborted) return;
+    try {
+      for await (const { page, isLast } of store.reader.stream(toRange(request))) {
+        const fields = isLast ? fullHeader(header, page.revision) : null;
+        const isTaken = call.send(encodeRangeStream(encodeRange(page, fields)));
+        if (!isTaken) await call.drained();
+        if (call.signal.aborted) return;
+      }
+    } catch (error) {
+      // What was sent cannot be taken back, so it cannot start again.
+      throw error instanceof RangeOvertaken ? new EtcdError("compacted", { cause: error }) : error;
     }
   }
 }

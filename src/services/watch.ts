@@ -16,7 +16,6 @@ import {
   WATCH_PROGRESS_INTERVAL_MS,
   WATCH_PROGRESS_INTERVAL_MS_MAX,
   WATCH_PROGRESS_INTERVAL_MS_MIN,
-  WATCH_STREAM_BYTES_MAX,
 } from "../limits.ts";
 import { isEmpty, keyName, keyRange } from "../mvcc/key_range.ts";
 import type { StreamCall } from "../transport/call.ts";
@@ -165,7 +164,7 @@ class WatchSession implements WatchOutlet, Disposable {
   }
 
   get isFull(): boolean {
-    return this.#call.bufferedBytes >= WATCH_STREAM_BYTES_MAX;
+    return this.#call.bufferedBytes >= this.#options.hub.streamBytesMax;
   }
 
   drained(): Promise<void> {

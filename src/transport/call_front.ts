@@ -159,9 +159,12 @@ function refuseContentType(stream: ServerHttp2Stream, headers: IncomingHttpHeade
   stopReadingWhenSent(stream);
 }
 
+/** With a codec or parameters; gRPC-Web is another protocol. */
+const GRPC_SUBTYPE = /^application\/grpc(?:[+;]|$)/;
+
 function isGrpc(headers: IncomingHttpHeaders): boolean {
   const type = headers["content-type"];
-  return type === "application/grpc" || (type?.startsWith("application/grpc") ?? false);
+  return type === "application/grpc" || (type !== undefined && GRPC_SUBTYPE.test(type));
 }
 
 /** A message that the unary path can read, and a method that it can answer. */

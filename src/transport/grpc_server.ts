@@ -12,6 +12,7 @@ import type { MethodTable } from "./call.ts";
 import { createCallFront, type OnOtherStream } from "./call_front.ts";
 import { type CallObserver, CallSet } from "./calls.ts";
 import { corkWrites } from "./corked_socket.ts";
+import { Deadlines } from "./deadlines.ts";
 import { stepInFront } from "./grpc_js_internals.ts";
 import { enforcePingPolicy } from "./ping_policy.ts";
 import { createStatusMapper, type OnDefect, type ToStatus } from "./status.ts";
@@ -146,6 +147,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const unaryCalls = new CallSet();
   const streamCalls = new CallSet();
   const connections = new Connections();
+  const deadlines = new Deadlines();
   let isDraining = false;
 
   const server = new Server({
@@ -164,7 +166,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     onStream: createCallFront({
       methods,
       hotPath: options.hotPath,
-      unary: { maxReceiveBytes, mapStatus, calls: unaryCalls, observe },
+      unary: { maxReceiveBytes, mapStatus, calls: unaryCalls, deadlines, observe },
       onOtherStream: options.onOtherStream,
     }),
     onSession(session) {
@@ -198,6 +200,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
       await atMost(connections.empty(), graceMs / 2);
       connections.destroyAll();
       await connections.empty();
+      deadlines.clear();
       server.forceShutdown();
     },
   };

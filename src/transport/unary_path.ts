@@ -10,9 +10,10 @@ import { constants } from "node:http2";
 import { GRPC, StatusError } from "../errors.ts";
 import type { CallContext, MessageParts, UnaryHandler } from "./call.ts";
 import type { CallObserver, CallSet } from "./calls.ts";
+import type { Deadlines } from "./deadlines.ts";
 import { frameMessage, RequestReader } from "./framing.ts";
 import { encodeGrpcMessage } from "./grpc_message.ts";
-import { parseGrpcTimeout, TIMER_MS_MAX } from "./grpc_timeout.ts";
+import { parseGrpcTimeout } from "./grpc_timeout.ts";
 import { canceled, deadlineExceeded, type Status, type StatusMapper } from "./status.ts";
 
 /** What all calls of a server share. */
@@ -20,6 +21,7 @@ export interface UnaryPathOptions {
   readonly maxReceiveBytes: number;
   readonly mapStatus: StatusMapper;
   readonly calls: CallSet;
+  readonly deadlines: Deadlines;
   readonly observe: CallObserver | undefined;
 }
 
@@ -81,7 +83,8 @@ class UnaryCall implements CallContext {
   /** Made when a handler asks for the signal; most never do. */
   #controller: AbortController | undefined;
   #abortReason: StatusError | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** When its deadline passes, as `Deadlines` counts; -1 without one. */
+  #deadlineTick = -1;
   /** The call has its outcome; whatever comes later is ignored. */
   #isOver = false;
 
@@ -142,9 +145,7 @@ class UnaryCall implements CallContext {
       this.#refuse(new StatusError(GRPC.INTERNAL, `malformed grpc-timeout: "${header}"`));
       return false;
     }
-    if (timeoutMs <= TIMER_MS_MAX) {
-      this.#timer = setTimeout(() => this.abort(deadlineExceeded()), timeoutMs);
-    }
+    this.#deadlineTick = this.#shared.deadlines.add(this, timeoutMs);
     return true;
   }
 
@@ -202,13 +203,19 @@ class UnaryCall implements CallContext {
     this.#controller?.abort(reason);
   }
 
+  /** Its deadline has passed. */
+  expire(): void {
+    this.abort(deadlineExceeded());
+  }
+
   #onClose(): void {
-    this.abort(canceled());
+    // Every call's stream closes, and making an error is not cheap.
+    if (!this.#isOver) this.abort(canceled());
   }
 
   #finish(code: number): void {
     this.#isOver = true;
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    if (this.#deadlineTick >= 0) this.#shared.deadlines.delete(this, this.#deadlineTick);
     this.#shared.calls.delete(this);
     this.#shared.observe?.finished(this.#request.path, code);
   }

@@ -3,6 +3,11 @@
  * its events to the watchers that are synced; the others catch up first (`catch_up.ts`). It never waits for a client.
  */
 import type { Head, OpenOptions } from "../../backends/contract.ts";
+import {
+  WATCH_STREAM_BYTES_MAX,
+  WATCH_STREAM_BYTES_MIN,
+  WATCH_STREAMS_BYTES_MAX,
+} from "../limits.ts";
 import type { Store } from "../mvcc/store.ts";
 import type { Commit } from "../mvcc/types.ts";
 import { CatchUp } from "./catch_up.ts";
@@ -53,6 +58,12 @@ export class WatchHub implements Disposable {
   /** Watchers that have not been given everything yet. */
   get slowWatchers(): number {
     return this.#behind.size;
+  }
+
+  /** Bytes that may wait for the client of one stream. */
+  get streamBytesMax(): number {
+    const share = WATCH_STREAMS_BYTES_MAX / Math.max(this.streams, 1);
+    return Math.min(Math.max(share, WATCH_STREAM_BYTES_MIN), WATCH_STREAM_BYTES_MAX);
   }
 
   /** Takes a new watcher. */

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import { Dice, seedsToTry } from "../../tests/contract/dice.ts";
-import { CATCH_UP_ROWS, RECENT_COMMITS_MAX } from "../limits.ts";
+import {
+  CATCH_UP_ROWS,
+  RECENT_COMMITS_MAX,
+  WATCH_STREAM_BYTES_MAX,
+  WATCH_STREAM_BYTES_MIN,
+  WATCH_STREAMS_BYTES_MAX,
+} from "../limits.ts";
 import { FakeOutlet, watching } from "./fake_outlet.ts";
 import { FakeStore } from "./fake_store.ts";
 import { WatchHub } from "./hub.ts";
@@ -248,4 +254,19 @@ Deno.test("WatchHub forgets the watchers of a stream that ends", async () => {
   rig.put("a");
   await setImmediate();
   assert.equal(outlet.seen.length, 3);
+});
+
+Deno.test("WatchHub gives each of many streams a share of the memory", () => {
+  using rig = new Rig();
+  for (
+    const [streams, share] of [
+      [0, WATCH_STREAM_BYTES_MAX],
+      [1, WATCH_STREAM_BYTES_MAX],
+      [100, WATCH_STREAMS_BYTES_MAX / 100],
+      [1_000_000, WATCH_STREAM_BYTES_MIN],
+    ] as const
+  ) {
+    rig.hub.streams = streams;
+    assert.equal(rig.hub.streamBytesMax, share);
+  }
 });

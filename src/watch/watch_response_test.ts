@@ -104,7 +104,7 @@ Deno.test("eventResponses() never splits a revision without being asked to", () 
 
 Deno.test("eventResponses() cuts a response that reaches the limit into fragments below it", () => {
   const fragmentBytes = 1_000;
-  const rows = [300, 300, 300, 2_000, 300, 50].map((valueBytes, sub) =>
+  const rows = [400, 400, 400, 2_000, 400, 50].map((valueBytes, sub) =>
     row(3, { sub, valueBytes })
   );
   const responses = responsesTo(batchOf(rows), { revision: 3, fragmentBytes });

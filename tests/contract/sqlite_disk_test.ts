@@ -138,6 +138,7 @@ Deno.test("Durability leaves the loop when syncs are slow and comes back when th
     mode: "adaptive",
     firstSyncMs: 0.1,
     log: () => {},
+    onFailure: () => {},
     file: {
       close: () => {},
       syncDataSync() {

@@ -15,6 +15,7 @@ import { type Call, expectedOf, send } from "./calls.ts";
 import { EtcdModel, type Identity } from "./etcd_model.ts";
 import { ModelError } from "./model_error.ts";
 import { brief, readable } from "./readable_message.ts";
+import { deleteEvent } from "./store_model.ts";
 
 /** The slowest history takes far less; leases live ten times as long. */
 const HISTORY_SECONDS_MAX = 60n;
@@ -127,7 +128,7 @@ export async function clearedModel(client: EtcdClient): Promise<EtcdModel> {
   return new EtcdModel(identityOf(header), {
     revision,
     compactRevision: revision,
-    deletedKey: CLEARED_KEY,
+    events: [deleteEvent(CLEARED_KEY, revision)],
   });
 }
 

@@ -1,6 +1,6 @@
 /**
- * The keys at every revision, and what happened in each. Nothing is ever thrown away: the whole
- * state of each revision is kept, so that a read in the past is a look-up.
+ * The keys at every revision, and what happened in each. The whole state of each revision is kept
+ * until it is compacted, so that a read in the past is a look-up.
  */
 
 /** One version of one key. Key and value are byte strings. */
@@ -31,8 +31,8 @@ interface Moment {
 export interface StoreStart {
   readonly revision: number;
   readonly compactRevision: number;
-  /** The only event of the newest revision that a watch can still see. */
-  readonly deletedKey: string;
+  /** What a watch can still see of the newest revision. */
+  readonly events: readonly KeyEvent[];
 }
 
 /** Revision of a store that was never written to. */
@@ -48,8 +48,7 @@ export class StoreModel {
   constructor(start?: StoreStart) {
     this.#revision = start?.revision ?? REVISION_FIRST;
     this.#compactRevision = start?.compactRevision ?? NEVER_COMPACTED;
-    const events = start === undefined ? [] : [deleteEvent(start.deletedKey, start.revision)];
-    this.#moments.set(this.#revision, { keys: new Map(), events });
+    this.#moments.set(this.#revision, { keys: new Map(), events: start?.events ?? [] });
   }
 
   get revision(): number {
@@ -96,6 +95,9 @@ export class StoreModel {
 
   compact(revision: number): void {
     this.#compactRevision = revision;
+    for (const old of this.#moments.keys()) {
+      if (old < revision) this.#moments.delete(old);
+    }
   }
 }
 
@@ -145,7 +147,7 @@ export class Draft {
   }
 }
 
-function deleteEvent(key: string, modRevision: number): KeyEvent {
+export function deleteEvent(key: string, modRevision: number): KeyEvent {
   const kv = { key, value: "", createRevision: 0, modRevision, version: 0, lease: 0n };
   return { type: "delete", kv };
 }

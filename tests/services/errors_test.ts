@@ -131,12 +131,10 @@ serviceTest("Errors: metadata that clients send is taken without auth as well", 
 });
 
 serviceTest("Errors: a deadline that has passed is deadline exceeded", async (t) => {
-  for (const timeout of ["0n", "1n"]) {
-    assert.deepEqual(await statusWith(t, { "grpc-timeout": timeout }), [
-      "4",
-      "context deadline exceeded",
-    ]);
-  }
+  assert.deepEqual(await statusWith(t, { "grpc-timeout": "0n" }), [
+    "4",
+    "context deadline exceeded",
+  ]);
   for (const timeout of ["99999999n", "10000000u", "10000m", "10S", "10M", "10H", "99999999H"]) {
     assert.deepEqual(await statusWith(t, { "grpc-timeout": timeout }), ["0", ""]);
   }

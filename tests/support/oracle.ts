@@ -72,7 +72,7 @@ async function build(name: ToolName): Promise<void> {
   // Under another name until it is whole, so that an interrupted build leaves nothing that counts.
   const unfinished = `${toolPath(name)}.unfinished`;
   const result = await new Deno.Command("go", {
-    args: ["build", "-mod=readonly", "-o", unfinished, PACKAGES[name]],
+    args: ["build", "-mod=readonly", "-buildvcs=false", "-o", unfinished, PACKAGES[name]],
     cwd: MODULE_DIR,
     env: { CGO_ENABLED: "0" },
     signal: AbortSignal.timeout(BUILD_TIMEOUT_MS),
