@@ -18,6 +18,7 @@ import { healthMethods } from "./services/health.ts";
 import { kvMethods } from "./services/kv.ts";
 import { leaseMethods } from "./services/lease.ts";
 import { maintenanceMethods } from "./services/maintenance.ts";
+import { guarded } from "./services/service.ts";
 import { watchMethods } from "./services/watch.ts";
 import { WatchHub } from "./watch/hub.ts";
 import type { MethodTable } from "./transport/call.ts";
@@ -120,7 +121,7 @@ function methodTable(parts: Parts): MethodTable {
     txnOpsMax: config.maxTxnOps,
   };
   const { name, advertiseClientUrls, emulatedEtcdVersion: version } = config;
-  return new Map([
+  const etcd = guarded([
     ...kvMethods({ ...options, compactor }),
     ...watchMethods({
       hub,
@@ -131,8 +132,8 @@ function methodTable(parts: Parts): MethodTable {
     ...leaseMethods({ ...options, lessor }),
     ...clusterMethods({ ...options, name, advertiseClientUrls }),
     ...maintenanceMethods({ ...options, compactor, downgrade, version }),
-    ...healthMethods(),
   ]);
+  return new Map([...etcd, ...healthMethods()]);
 }
 
 /** What a client is told when the store fails: that it may try again, or that the store is full; never the details. */

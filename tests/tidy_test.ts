@@ -41,7 +41,7 @@ function isTest(path: string): boolean {
 
 /** What only tests use, wherever it lies. */
 function isSupport(path: string): boolean {
-  return path.startsWith("tests/") || path.includes("/testing/");
+  return path.startsWith("tests/") || path.includes("/testing/") || path.includes("/fake_");
 }
 
 function isShipped(path: string): boolean {

@@ -28,14 +28,7 @@ import { isDiskFailure } from "./errors.ts";
 import { readHistory } from "./history.ts";
 import type { OpenedDatabase } from "./opening.ts";
 import { readSlice, startPage } from "./ranging.ts";
-import {
-  listLeases,
-  listRecords,
-  loadKeys,
-  loadLeases,
-  loadRecords,
-  readStoredHead,
-} from "./reading.ts";
+import { listLeases, listRecords, loadKeys, loadLeases, loadRecords } from "./reading.ts";
 import { SpaceKeeper } from "./space.ts";
 import { SUBS_MAX } from "./statements.ts";
 import { trimStep } from "./trimming.ts";
@@ -73,11 +66,10 @@ export class SqliteBackend implements Backend {
   #lastBatchId: string;
 
   constructor({ opened, options, tuning }: SqliteBackendOptions) {
-    const { database, path } = opened;
+    const { database, path, stored } = opened;
     const { log } = options;
     this.#opened = opened;
     this.#options = options;
-    const stored = readStoredHead(database);
     this.#head = stored.head;
     this.#lastBatchId = stored.batchId;
     this.clusterId = stored.clusterId;
@@ -95,6 +87,7 @@ export class SqliteBackend implements Backend {
       database,
       limits: tuning.checkpoint,
       log,
+      onError: (error) => log("warn", "the log cannot be carried over", { error: String(error) }),
       onDiskFailure: (message) => this.#durability.fail("the database cannot be synced", message),
     });
     this.#space = new SpaceKeeper({

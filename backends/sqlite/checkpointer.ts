@@ -43,6 +43,8 @@ export interface CheckpointerOptions {
   readonly database: Database;
   readonly limits: CheckpointLimits;
   readonly log: OpenOptions["log"];
+  /** Told of what went wrong beside any call. */
+  readonly onError: (error: unknown) => void;
   /** Told that the disk failed, after which the backend is over. */
   readonly onDiskFailure: (message: string) => void;
 }
@@ -85,7 +87,7 @@ export class Checkpointer {
     this.#heldUpBytes = Math.min(this.#heldUpBytes, pending);
     const grown = pending - this.#heldUpBytes;
     if (this.#running === null) {
-      if (grown >= startBytes) this.#start(() => this.#shorten());
+      if (grown >= startBytes) this.#start(() => this.#shorten()).catch(this.#options.onError);
     } else if (grown >= pauseBytes * 2) {
       // The thread cannot keep up.
       this.#gate ??= Promise.withResolvers();

@@ -6,6 +6,7 @@ import { type Database, openDatabase } from "./driver.ts";
 import { measureSync, syncFolder } from "./durability.ts";
 import { reasonOf } from "./errors.ts";
 import { lockForServer, type ServerLock } from "./lock.ts";
+import { readStoredHead, type StoredHead } from "./reading.ts";
 import { SCHEMA } from "./statements.ts";
 
 /** "RHNO"; written into the file's header, so that `file` and we can tell whose it is. */
@@ -25,6 +26,8 @@ export interface OpenedDatabase {
   readonly walFile: Deno.FsFile;
   /** What a small sync takes in the folder. */
   readonly syncMs: number;
+  /** Where the store stands; on disk. */
+  readonly stored: StoredHead;
 }
 
 /** Opens the file at the path, with its folder and schema made where there are none. */
@@ -40,10 +43,13 @@ export function openRhinoDatabase(path: string, options: OpenOptions): OpenedDat
     );
     prepareDatabase(database, options);
     const walFile = opened.use(Deno.openSync(`${realPath}-wal`, { read: true, write: true }));
-    const syncMs = measureSync(lock.file);
+    const stored = readStoredHead(database);
+    // A server that was killed may have left commits that it had not synced yet: from now on they are seen.
+    walFile.syncDataSync();
     syncFolder(dirname(realPath));
+    const syncMs = measureSync(lock.file);
     opened.move();
-    return { path: realPath, database, lock, walFile, syncMs };
+    return { path: realPath, database, lock, walFile, syncMs, stored };
   } catch (error) {
     opened.dispose();
     if (error instanceof BackendError && error.kind === "unusable") throw error;

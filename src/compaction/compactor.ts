@@ -4,6 +4,8 @@
  */
 import type { Store } from "../mvcc/store.ts";
 import { compactCommand } from "../mvcc/commands.ts";
+import { hashScope } from "../mvcc/hash.ts";
+import { HashStorage } from "../mvcc/hash_storage.ts";
 
 export interface CompactorOptions {
   readonly store: Store;
@@ -16,20 +18,30 @@ export interface CompactorOptions {
   readonly log: (level: "info" | "warn", message: string, fields?: Record<string, unknown>) => void;
 }
 
+/**
+ * Keys and new revisions up to which a compaction makes a checksum before it trims: it has to read them all, and few ask
+ * for it. Above, HashKV at exactly that revision covers what the compaction left.
+ */
+const HASHED_ROWS_MAX = 100_000;
 /** Pause after a failed step. */
 const RETRY_MS = 1_000;
 
 export class Compactor implements AsyncDisposable {
+  /** Checksums made before trimming, for HashKV. */
+  readonly hashes: HashStorage = new HashStorage();
   readonly #options: CompactorOptions;
   readonly #timer: ReturnType<typeof setInterval> | undefined;
   #trimming: Promise<void> | undefined;
   #isStale = false;
   #closed = false;
+  /** Everything that this compact revision lets go is gone. */
+  #trimmedRevision: number;
 
   constructor(options: CompactorOptions) {
     this.#options = options;
     const { store, intervalMs } = options;
-    let compactRevision = -1;
+    let { compactRevision } = store.head;
+    this.#trimmedRevision = compactRevision;
     store.onCommit(({ head }) => {
       if (head.compactRevision === compactRevision) return;
       compactRevision = head.compactRevision;
@@ -51,7 +63,7 @@ export class Compactor implements AsyncDisposable {
     const revision = store.head.revision - retainMin;
     if (revision <= Math.max(store.head.compactRevision, 0)) return;
     try {
-      await store.submit(compactCommand(revision));
+      await store.submit(compactCommand(revision, store.alarms));
       log("info", "compacted", { revision });
     } catch (error) {
       log("warn", "Cannot compact: trying again at the next interval", {
@@ -69,7 +81,31 @@ export class Compactor implements AsyncDisposable {
   async #run(): Promise<void> {
     while (this.#isStale && !this.#closed) {
       this.#isStale = false;
+      const { compactRevision } = this.#options.store.head;
+      await this.#hash(compactRevision);
       for (let done = false; !done && !this.#closed;) done = await this.#step();
+      this.#trimmedRevision = compactRevision;
+    }
+  }
+
+  /** Makes the checksum at the compact revision, which later reads could not make any more. */
+  async #hash(compactRevision: number): Promise<void> {
+    const { store: { backend, head }, log } = this.#options;
+    const before = this.#trimmedRevision;
+    if (compactRevision <= before) return;
+    try {
+      const all = { start: new Uint8Array(0), end: null, revision: compactRevision };
+      const { count } = await backend.count(all);
+      if (count + compactRevision - before > HASHED_ROWS_MAX) return;
+      const scope = { compactRevision: before, revision: compactRevision };
+      const hash = await hashScope(backend, scope);
+      const { revision } = head;
+      this.hashes.store({ hash, revision, hashRevision: compactRevision, compactRevision: before });
+    } catch (error) {
+      log("warn", "Cannot make the checksum of a compaction: going on without it", {
+        revision: compactRevision,
+        cause: messageOf(error),
+      });
     }
   }
 

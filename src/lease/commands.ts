@@ -1,7 +1,7 @@
 /** Pure: what happens to a lease when it is granted, renewed, revoked, or expires. */
 import { EtcdError } from "../errors.ts";
 import { LEASE_TTL_MAX } from "../limits.ts";
-import type { Alarms } from "../mvcc/alarms.ts";
+import { ALARM, type Alarms } from "../mvcc/alarms.ts";
 import type { Command } from "../mvcc/read_set.ts";
 import type { BatchView } from "../mvcc/view.ts";
 
@@ -51,7 +51,7 @@ export function renewCommand(id: bigint): Command<{ ttl: number; revision: numbe
 }
 
 /** @throws {EtcdError} `leaseNotFound` */
-export function revokeCommand(id: bigint): Command<{ revision: number }> {
+export function revokeCommand(id: bigint, alarms: Alarms): Command<{ revision: number }> {
   return {
     bytes: LEASE_BYTES,
     reads(need) {
@@ -59,6 +59,7 @@ export function revokeCommand(id: bigint): Command<{ revision: number }> {
       need.leaseKeys.add(id);
     },
     apply(view) {
+      alarms.checkNotCorrupt();
       if (view.lease(id) === null) throw new EtcdError("leaseNotFound");
       return revoke(view, id);
     },
@@ -66,7 +67,7 @@ export function revokeCommand(id: bigint): Command<{ revision: number }> {
 }
 
 /** Revokes a lease if it is still expired when its turn comes: a renewal that came first wins. */
-export function expireCommand(id: bigint): Command<boolean> {
+export function expireCommand(id: bigint, alarms: Alarms): Command<boolean> {
   return {
     bytes: LEASE_BYTES,
     reads(need) {
@@ -75,7 +76,7 @@ export function expireCommand(id: bigint): Command<boolean> {
     },
     apply(view) {
       const lease = view.lease(id);
-      if (lease === null || lease.remainingMs > 0) return false;
+      if (lease === null || lease.remainingMs > 0 || alarms.isActive(ALARM.CORRUPT)) return false;
       revoke(view, id);
       return true;
     },

@@ -4,18 +4,14 @@
  */
 import type { LeaseRow } from "../../backends/contract.ts";
 import { EtcdError } from "../errors.ts";
-import {
-  LEASE_CHECK_INTERVAL_MS,
-  LEASE_HEARTBEAT_MS,
-  LEASE_REVOKES_PER_CHECK,
-} from "../limits.ts";
+import { LEASE_CHECK_INTERVAL_MS, LEASE_HEARTBEAT_MS, LEASE_REVOKES_PER_CHECK } from "../limits.ts";
 import type { Store } from "../mvcc/store.ts";
 import type { Commit } from "../mvcc/types.ts";
 import {
   expireCommand,
   extendCommand,
-  type Granted,
   grantCommand,
+  type Granted,
   heartbeatCommand,
   renewCommand,
   revokeCommand,
@@ -81,7 +77,8 @@ export class Lessor implements AsyncDisposable {
   }
 
   revoke(id: bigint): Promise<{ revision: number }> {
-    return this.#options.store.submit(revokeCommand(id));
+    const { store } = this.#options;
+    return store.submit(revokeCommand(id, store.alarms));
   }
 
   /** The lease, or `null`, and its keys if they are wanted. */
@@ -125,12 +122,8 @@ export class Lessor implements AsyncDisposable {
     const expired = leases.filter((lease) => lease.remainingMs <= 0);
     const next = leases[expired.length];
     const isCut = expired.length === LEASE_REVOKES_PER_CHECK;
-    this.#nextExpiryMs = next !== undefined
-      ? now() + next.remainingMs
-      : isCut
-      ? now()
-      : Infinity;
-    await Promise.all(expired.map((lease) => store.submit(expireCommand(lease.id))));
+    this.#nextExpiryMs = next !== undefined ? now() + next.remainingMs : isCut ? now() : Infinity;
+    await Promise.all(expired.map((lease) => store.submit(expireCommand(lease.id, store.alarms))));
   }
 
   async #heartbeat(): Promise<void> {

@@ -2,7 +2,7 @@
  * The alarms NOSPACE and CORRUPT: asked before every write, kept as records so that they outlive a restart.
  *
  * Source of the rules: etcd's applier chain. NOSPACE refuses what needs space (puts, lease grants) and lets reads, deletes
- * and compactions pass; CORRUPT refuses reads and writes.
+ * and compactions pass; CORRUPT refuses every write, and reads go on.
  */
 import { EtcdError } from "../errors.ts";
 import type { Command } from "./read_set.ts";

@@ -51,11 +51,15 @@ export function txnCommand(op: TxnOp, { alarms, bytes }: CommandOptions): Comman
 }
 
 /** Moves the compact revision; what becomes unreachable is trimmed later. Answers the header's revision. */
-export function compactCommand(revision: number): Command<{ readonly revision: number }> {
+export function compactCommand(
+  revision: number,
+  alarms: Alarms,
+): Command<{ readonly revision: number }> {
   return {
     bytes: 0,
     reads() {},
     apply(view) {
+      alarms.checkNotCorrupt();
       if (revision <= view.compactRevision) throw new EtcdError("compacted");
       if (revision > view.revision) throw new EtcdError("futureRevision");
       view.compactRevision = revision;

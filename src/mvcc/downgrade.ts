@@ -39,9 +39,14 @@ export class Downgrade {
     return downgrade;
   }
 
+  /** The cluster's major and minor version. */
+  get clusterMinor(): string {
+    return this.#minor.join(".");
+  }
+
   /** The version of the cluster: the minor version with a patch of 0. */
   get clusterVersion(): string {
-    return `${this.#minor[0]}.${this.#minor[1]}.0`;
+    return `${this.clusterMinor}.0`;
   }
 
   /** The target of a downgrade under way, or `null`. */

@@ -12,6 +12,7 @@ import { Bytes, varintSize, varintSize64 } from "../wire/bytes.ts";
 import { EtcdError } from "../errors.ts";
 import { CATCH_UP_ROWS, PAGE_BYTES, RANGE_RESTARTS_MAX } from "../limits.ts";
 import { crc32c } from "./crc32c.ts";
+import type { HashStorage } from "./hash_storage.ts";
 import { keyName } from "./key_range.ts";
 import { checkRevision } from "./reader.ts";
 import { parseKv, withoutValue } from "./stored_kv.ts";
@@ -26,8 +27,16 @@ export interface HashResult {
 
 export interface HashOptions {
   readonly backend: Backend;
+  /** Checksums made at earlier compactions. */
+  readonly storage: HashStorage;
   /** Waits until what was compacted is gone, so that the rows up to the compact revision are those that stay. */
   readonly trimmed: () => Promise<void>;
+}
+
+/** What a checksum is made over: etcd's rule needs both. */
+export interface HashScope {
+  readonly compactRevision: number;
+  readonly revision: number;
 }
 
 const BUCKET_NAME = Buffer.from("key");
@@ -37,25 +46,29 @@ const BUCKET_NAME = Buffer.from("key");
  * @throws {EtcdError} `compacted`, `futureRevision`; `timeout` if compactions overtook it again and again
  */
 export async function hashKv(options: HashOptions, revision: number): Promise<HashResult> {
+  const { backend, storage, trimmed } = options;
+  const stored = storage.get(revision);
+  if (stored !== undefined) return { ...stored, revision: (await backend.head()).revision };
   for (let attempt = 0; attempt < RANGE_RESTARTS_MAX; attempt++) {
-    const result = await hashOnce(options, revision);
-    if (result !== "overtaken") return result;
+    await trimmed();
+    const head = await backend.head();
+    checkRevision(revision, head);
+    const { compactRevision } = head;
+    const scope = { compactRevision, revision: revision <= 0 ? head.revision : revision };
+    const hash = await hashScope(backend, scope);
+    // A compaction meanwhile may have taken rows away before they were read.
+    if ((await backend.head()).compactRevision !== compactRevision) continue;
+    return { hash, revision: head.revision, hashRevision: scope.revision, compactRevision };
   }
   throw new EtcdError("timeout");
 }
 
-async function hashOnce({ backend, trimmed }: HashOptions, asked: number) {
-  await trimmed();
-  const head = await backend.head();
-  checkRevision(asked, head);
-  const revision = asked <= 0 ? head.revision : asked;
-  const compactRevision = head.compactRevision;
+/** The checksum; the rows up to the scope's compact revision must be trimmed, the later ones must not be. */
+export async function hashScope(backend: Backend, scope: HashScope): Promise<number> {
+  const { compactRevision, revision } = scope;
+  const all = { start: new Uint8Array(0), end: null };
+  const { count: liveKeys } = await backend.count({ ...all, revision });
   const changed = new Set<string>();
-  const { count: liveKeys } = await backend.count({
-    start: new Uint8Array(0),
-    end: null,
-    revision,
-  });
   if (compactRevision > 0) {
     for await (const row of rows(backend, { after: compactRevision, upTo: revision })) {
       changed.add(keyName(row.key));
@@ -68,9 +81,7 @@ async function hashOnce({ backend, trimmed }: HashOptions, asked: number) {
     if (row.tombstone && row.revision === compactRevision) continue;
     hash = crc32c(hashedValue(row), crc32c(hashedKey(row), hash));
   }
-  const after = await backend.head();
-  if (after.compactRevision !== compactRevision) return "overtaken" as const;
-  return { hash, revision: head.revision, hashRevision: revision, compactRevision };
+  return hash;
 }
 
 async function* rows(

@@ -3,9 +3,9 @@
  * nested transactions. Both branches of a nested transaction may put the same key, since only one of them runs; deletes
  * may overlap each other.
  */
-import type { RequestOp, TxnRequest } from "../../gen/etcdserverpb/kv_pb.ts";
+import type { DeleteRangeRequest, RequestOp, TxnRequest } from "../../gen/etcdserverpb/kv_pb.ts";
 import { EtcdError } from "../errors.ts";
-import { keyName, keyRange } from "../mvcc/key_range.ts";
+import { keyName, successor } from "../mvcc/key_range.ts";
 import { KeySpans } from "../mvcc/key_spans.ts";
 
 interface Changes {
@@ -24,7 +24,7 @@ function collect(ops: readonly RequestOp[]): Changes {
   const changes: Changes = { puts: new Map(), deletes: new KeySpans() };
   for (const { request } of ops) {
     if (request.case !== "requestDeleteRange") continue;
-    changes.deletes.add(keyRange(request.value.key, request.value.rangeEnd));
+    changes.deletes.add(deletedSpan(request.value));
   }
   for (const { request } of ops) {
     if (request.case === "requestTxn") collectNested(request.value, changes);
@@ -33,6 +33,11 @@ function collect(ops: readonly RequestOp[]): Changes {
     if (request.case === "requestPut") addPut(changes, request.value.key);
   }
   return changes;
+}
+
+/** For this check etcd takes a `range_end` of one zero byte as it stands: "from the key on" counts as no key at all. */
+function deletedSpan({ key, rangeEnd }: DeleteRangeRequest) {
+  return { start: key, end: rangeEnd.length === 0 ? successor(key) : rangeEnd };
 }
 
 function collectNested(txn: TxnRequest, changes: Changes): void {

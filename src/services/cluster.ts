@@ -85,7 +85,10 @@ export function clusterMethods(options: ClusterServiceOptions): ServiceMethods {
   ];
 }
 
-function member({ header, name, advertiseClientUrls }: ClusterServiceOptions, context: CallContext) {
+function member(
+  { header, name, advertiseClientUrls }: ClusterServiceOptions,
+  context: CallContext,
+) {
   const clientURLs = advertiseClientUrls.length > 0
     ? [...advertiseClientUrls]
     : [`http://${context.authority}`];

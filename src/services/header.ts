@@ -34,7 +34,8 @@ export class HeaderEncoder {
 
   /** Bytes of a header with this revision. */
   size(revision: number): number {
-    return this.#before.length + 1 + varintSize(revision) + this.#after.length;
+    const own = revision === 0 ? 0 : 1 + varintSize(revision);
+    return this.#before.length + own + this.#after.length;
   }
 
   /** Writes the header as field 1 of a message. */

@@ -10,7 +10,7 @@ import {
 } from "../../gen/grpc/health/v1/health_pb.ts";
 import { GRPC, StatusError } from "../errors.ts";
 import type { StreamCall } from "../transport/call.ts";
-import { decode, pathOf, type ServiceMethods, unary } from "./service.ts";
+import { decodeStreamed, pathOf, type ServiceMethods, unary } from "./service.ts";
 
 /** Like etcd's, it knows the server as a whole, under the empty name. */
 export function healthMethods(): ServiceMethods {
@@ -38,7 +38,7 @@ export function healthMethods(): ServiceMethods {
 /** Tells the status once; it does not change while the server runs. */
 async function watch(call: StreamCall): Promise<void> {
   for await (const bytes of call.requests) {
-    const { service } = decode(HealthCheckRequestSchema, bytes);
+    const { service } = decodeStreamed(HealthCheckRequestSchema, bytes);
     const status = service === "" ? ServingStatus.SERVING : ServingStatus.SERVICE_UNKNOWN;
     const answer = create(HealthCheckResponseSchema, { status });
     call.send([toBinary(HealthCheckResponseSchema, answer)]);

@@ -27,7 +27,14 @@ import {
   encodeTxn,
   fullHeader,
 } from "./kv_response.ts";
-import { decode, pathOf, type ServiceMethods, type ServiceOptions, unary } from "./service.ts";
+import {
+  decode,
+  decodeStreamed,
+  pathOf,
+  type ServiceMethods,
+  type ServiceOptions,
+  unary,
+} from "./service.ts";
 
 /** What etcd's log entry adds to a request before its size is checked. */
 const ENTRY_OVERHEAD_BYTES = 19;
@@ -52,7 +59,9 @@ export function kvMethods(options: KvServiceOptions): ServiceMethods {
       unary(
         { request: CompactionRequestSchema, response: CompactionResponseSchema },
         async (request) => {
-          const { revision } = await store.submit(compactCommand(Number(request.revision)));
+          const { revision } = await store.submit(
+            compactCommand(Number(request.revision), store.alarms),
+          );
           if (request.physical) await options.compactor.trimmed();
           return { header: header.message(revision) };
         },
@@ -65,7 +74,6 @@ async function range(options: ServiceOptions, bytes: Uint8Array): Promise<Messag
   const request = decode(RangeRequestSchema, bytes);
   checkRange(request);
   const { store, header } = options;
-  store.alarms.checkNotCorrupt();
   const op = toRange(request);
   if (canStream(op)) return await restartIfOvertaken(() => pagedRange(options, op));
   const result = await store.reader.range(op);
@@ -123,9 +131,8 @@ function checkSize({ requestBytesMax }: ServiceOptions, bytes: Uint8Array): void
 
 async function rangeStream({ store, header }: ServiceOptions, call: StreamCall): Promise<void> {
   for await (const bytes of call.requests) {
-    const request = decode(RangeRequestSchema, bytes);
+    const request = decodeStreamed(RangeRequestSchema, bytes);
     checkRangeStream(request);
-    store.alarms.checkNotCorrupt();
     try {
       for await (const { page, isLast } of store.reader.stream(toRange(request))) {
         const fields = isLast ? fullHeader(header, page.revision) : null;

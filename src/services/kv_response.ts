@@ -3,13 +3,7 @@
  * buffer of its exact size; a large range comes in several.
  */
 import { Buffer } from "node:buffer";
-import type {
-  DeleteResult,
-  OpResult,
-  PutResult,
-  RangeResult,
-  TxnResult,
-} from "../mvcc/types.ts";
+import type { DeleteResult, OpResult, PutResult, RangeResult, TxnResult } from "../mvcc/types.ts";
 import { Bytes, varintSize } from "../wire/bytes.ts";
 import type { HeaderEncoder } from "./header.ts";
 

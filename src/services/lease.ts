@@ -17,7 +17,13 @@ import type { LeaseRow } from "../../backends/contract.ts";
 import type { Lessor } from "../lease/lessor.ts";
 import { parseKv } from "../mvcc/stored_kv.ts";
 import type { StreamCall } from "../transport/call.ts";
-import { decode, pathOf, type ServiceMethods, type ServiceOptions, unary } from "./service.ts";
+import {
+  decodeStreamed,
+  pathOf,
+  type ServiceMethods,
+  type ServiceOptions,
+  unary,
+} from "./service.ts";
 
 export interface LeaseServiceOptions extends ServiceOptions {
   readonly lessor: Lessor;
@@ -97,7 +103,7 @@ function remainingSeconds({ remainingMs }: LeaseRow): bigint {
 /** One renewal and one answer per message; ends when the client half-closes. */
 async function keepAlive({ lessor, header }: LeaseServiceOptions, call: StreamCall): Promise<void> {
   for await (const bytes of call.requests) {
-    const { ID } = decode(LeaseKeepAliveRequestSchema, bytes);
+    const { ID } = decodeStreamed(LeaseKeepAliveRequestSchema, bytes);
     const { ttl, revision } = await lessor.renew(ID);
     const answer = create(LeaseKeepAliveResponseSchema, {
       header: header.message(revision),

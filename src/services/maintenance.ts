@@ -62,8 +62,10 @@ export function maintenanceMethods(options: MaintenanceServiceOptions): ServiceM
 }
 
 function hashMethods({ store, header, compactor }: MaintenanceServiceOptions): ServiceMethods {
-  const hash = (revision: bigint) =>
-    hashKv({ backend: store.backend, trimmed: () => compactor.trimmed() }, Number(revision));
+  const { backend } = store;
+  const { hashes: storage } = compactor;
+  const trimmed = () => compactor.trimmed();
+  const hash = (revision: bigint) => hashKv({ backend, storage, trimmed }, Number(revision));
   return [
     [
       pathOf(Maintenance, "Hash"),
@@ -107,7 +109,7 @@ function leaderMethods({ store, header, downgrade }: MaintenanceServiceOptions):
           await downgrade.request(request.action, request.version);
           return {
             header: header.message(store.head.revision),
-            version: downgrade.clusterVersion,
+            version: downgrade.clusterMinor,
           };
         },
       ),

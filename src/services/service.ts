@@ -1,17 +1,18 @@
 /** What every service is built from, and how it becomes a part of the transport's method table. */
+import { Buffer } from "node:buffer";
 import {
   create,
   type DescMessage,
   type DescService,
-  fromBinary,
   type MessageInitShape,
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
 import type { Quota } from "../mvcc/quota.ts";
 import type { Store } from "../mvcc/store.ts";
-import { GRPC, StatusError } from "../errors.ts";
-import type { CallContext, MessageParts, Method } from "../transport/call.ts";
+import { EtcdError, GRPC, StatusError } from "../errors.ts";
+import type { CallContext, MessageParts, Method, StreamCall } from "../transport/call.ts";
+import { decodeMessage } from "../wire/decode.ts";
 import type { HeaderEncoder } from "./header.ts";
 
 export interface ServiceOptions {
@@ -32,20 +33,37 @@ export function pathOf(service: DescService, method: string): string {
   return `/${service.typeName}/${method}`;
 }
 
-/** @throws {StatusError} with grpc-go's code and the start of its text if the bytes are not such a message */
+/**
+ * Decodes the request of a unary call.
+ *
+ * @throws {StatusError} with grpc-go's code and text, but for the detail
+ */
 export function decode<Desc extends DescMessage>(
   schema: Desc,
   bytes: Uint8Array,
 ): MessageShape<Desc> {
   try {
-    return fromBinary(schema, bytes);
+    return decodeMessage(schema, bytes);
   } catch (cause) {
-    throw new StatusError(
-      GRPC.INTERNAL,
-      "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data",
-      { cause },
-    );
+    throw malformed("grpc: error unmarshalling request", cause);
   }
+}
+
+/** Decodes a message of a streaming call, for which grpc-go has another text. */
+export function decodeStreamed<Desc extends DescMessage>(
+  schema: Desc,
+  bytes: Uint8Array,
+): MessageShape<Desc> {
+  try {
+    return decodeMessage(schema, bytes);
+  } catch (cause) {
+    throw malformed("grpc: failed to unmarshal the received message", cause);
+  }
+}
+
+function malformed(text: string, cause: unknown): StatusError {
+  const detail = "proto: cannot parse invalid wire-format data";
+  return new StatusError(GRPC.INTERNAL, `${text}: ${detail}`, { cause });
 }
 
 export function encode<Desc extends DescMessage>(
@@ -71,3 +89,35 @@ export function unary<Request extends DescMessage, Response extends DescMessage>
     },
   };
 }
+
+/** Looks at what every call of etcd's services must carry, before it is handled. */
+export function guarded(methods: ServiceMethods): ServiceMethods {
+  return methods.map(([path, method]) => {
+    if (method.kind === "unary") {
+      const handle = (bytes: Uint8Array, context: CallContext) => {
+        checkMetadata(context);
+        return method.handle(bytes, context);
+      };
+      return [path, { kind: method.kind, handle }];
+    }
+    const handle = (call: StreamCall) => {
+      checkMetadata(call);
+      return method.handle(call);
+    };
+    return [path, { kind: method.kind, handle }];
+  });
+}
+
+/** A client may tell the version of its API; what is told must be text. */
+function checkMetadata(context: CallContext): void {
+  const version = context.metadata("client-api-version");
+  if (version === undefined || /^[\x20-\x7e]*$/.test(version)) return;
+  try {
+    // Headers arrive with one character per byte.
+    UTF8.decode(Buffer.from(version, "latin1"));
+  } catch (cause) {
+    throw new EtcdError("invalidClientApiVersion", { cause });
+  }
+}
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true });

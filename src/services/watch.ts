@@ -1,5 +1,4 @@
 /** The Watch service: one call is one stream of watchers, made and ended by the client's messages. */
-import { fromBinary } from "@bufbuild/protobuf";
 import {
   Watch,
   type WatchCreateRequest,
@@ -9,7 +8,7 @@ import {
   type WatchResponse,
   WatchResponseSchema,
 } from "../../gen/etcdserverpb/watch_pb.ts";
-import { EtcdError, GRPC, StatusError } from "../errors.ts";
+import { EtcdError } from "../errors.ts";
 import {
   REQUEST_BYTES_MAX,
   REQUEST_OVERHEAD_BYTES,
@@ -25,7 +24,7 @@ import { eventResponses } from "../watch/watch_response.ts";
 import { NO_WATCH_ID, type WatchOutlet, WatchStream } from "../watch/watch_stream.ts";
 import type { Watcher, WatcherOptions } from "../watch/watcher.ts";
 import type { HeaderEncoder } from "./header.ts";
-import { encode, pathOf, type ServiceMethods } from "./service.ts";
+import { decodeStreamed, encode, pathOf, type ServiceMethods } from "./service.ts";
 
 export interface WatchServiceOptions {
   readonly hub: WatchHub;
@@ -43,24 +42,12 @@ export function watchMethods(options: WatchServiceOptions): ServiceMethods {
 async function serveWatch(call: StreamCall, options: WatchServiceOptions): Promise<void> {
   using session = new WatchSession(call, options);
   for await (const bytes of call.requests) {
-    session.handle(decodeRequest(bytes));
+    session.handle(decodeStreamed(WatchRequestSchema, bytes));
     // A client that asks and does not read is not asked for more until it reads.
     if (session.isFull) await call.drained();
   }
   // The client has said all that it wants to; events go on until it leaves.
   await aborted(call.signal);
-}
-
-function decodeRequest(bytes: Uint8Array): WatchRequest {
-  try {
-    return fromBinary(WatchRequestSchema, bytes);
-  } catch (cause) {
-    throw new StatusError(
-      GRPC.INTERNAL,
-      "grpc: failed to unmarshal the received message: proto: cannot parse invalid wire-format data",
-      { cause },
-    );
-  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

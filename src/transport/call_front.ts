@@ -167,6 +167,9 @@ function isGrpc(headers: IncomingHttpHeaders): boolean {
   return type === "application/grpc" || (type !== undefined && GRPC_SUBTYPE.test(type));
 }
 
+/** What request messages may be compressed with. */
+const ENCODINGS: ReadonlySet<string> = new Set(["identity", "gzip"]);
+
 /** A message that the unary path can read, and a method that it can answer. */
 function isPlain(headers: IncomingHttpHeaders): boolean {
   const encoding = headers["grpc-encoding"];
@@ -188,6 +191,14 @@ export function createCallFront(options: CallFrontOptions): Front["onStream"] {
     if (method === undefined) {
       stream.on("error", ignoreError);
       respondWithStatus(stream, unimplemented(path, services));
+      stopReadingWhenSent(stream);
+      return;
+    }
+    const encoding = headers["grpc-encoding"];
+    if (typeof encoding === "string" && !ENCODINGS.has(encoding)) {
+      stream.on("error", ignoreError);
+      const message = `grpc: Decompressor is not installed for grpc-encoding "${encoding}"`;
+      respondWithStatus(stream, { code: GRPC.UNIMPLEMENTED, message });
       stopReadingWhenSent(stream);
       return;
     }

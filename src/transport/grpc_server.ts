@@ -140,6 +140,20 @@ class Connections {
   }
 }
 
+/**
+ * Deno 2.9.6 frees an HTTP/2 session that is closed while it handles a frame, as node's code does on a client's goodbye
+ * (GOAWAY) when no call is open, and then goes on with the freed memory: the process dies. Closing waits for the next turn
+ * of the loop instead.
+ */
+function closeInNextTurn(session: ServerHttp2Session): void {
+  const close = session.close.bind(session);
+  session.close = (onClosed) => {
+    setImmediate(() => {
+      if (!session.destroyed) close(onClosed);
+    });
+  };
+}
+
 /** Makes a server; it has no port of its own, see `listener.ts`. */
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const { methods, maxReceiveBytes, keepalive, observe } = options;
@@ -170,6 +184,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
       onOtherStream: options.onOtherStream,
     }),
     onSession(session) {
+      closeInNextTurn(session);
       connections.addSession(session);
       session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
       enforcePingPolicy(session, keepalive.minPingIntervalMs);

@@ -136,13 +136,17 @@ class UnaryCall implements CallContext {
     });
   }
 
-  /** Returns false if the call is over because its deadline could not be read. */
+  /** Returns false if the call is over because its deadline could not be read, or has passed. */
   #startDeadline(): boolean {
     const header = this.#request.headers["grpc-timeout"];
     if (header === undefined) return true;
     const timeoutMs = typeof header === "string" ? parseGrpcTimeout(header) : undefined;
     if (timeoutMs === undefined) {
       this.#refuse(new StatusError(GRPC.INTERNAL, `malformed grpc-timeout: "${header}"`));
+      return false;
+    }
+    if (timeoutMs === 0) {
+      this.#refuse(deadlineExceeded());
       return false;
     }
     this.#deadlineTick = this.#shared.deadlines.add(this, timeoutMs);

@@ -20,6 +20,22 @@ Deno.test("without an endpoint the data is in ./db/state.db", async () => {
   assert.ok((await Deno.stat(`${folder.path}/db/state.db`)).isFile);
 });
 
+Deno.test("the permissions of deno task start are enough for every kind of work on the file", async () => {
+  await using folder = await temporaryFolder();
+  await using rhino = new RhinoProcess({
+    args: ["--listen-address=127.0.0.1:0"],
+    cwd: folder.path,
+  });
+  using client = new EtcdClient(await rhino.address());
+  // More than a checkpoint starts at, so that its thread is started too.
+  const value = new Uint8Array(1_000_000);
+  for (let count = 0; count < 10; count++) await client.kv.put({ key: "a", value });
+  await client.kv.compact({ revision: 11n, physical: true });
+  await client.maintenance.defragment({});
+  await client.maintenance.status({});
+  assert.deepEqual(rhino.lines.filter((line) => / (WARN|ERROR) /.test(line)), []);
+});
+
 Deno.test("environment variables configure the server, and unknown ones are warned about", async () => {
   await using rhino = new RhinoProcess({
     args: [],

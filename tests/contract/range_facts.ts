@@ -120,7 +120,7 @@ export const rangeFacts: readonly Fact[] = [
     },
   },
   {
-    name: "count() is of one moment, whatever is written meanwhile",
+    name: "range() and count() are of one moment, whatever is written meanwhile",
     async check(subject) {
       const keys = Array.from({ length: MANY_KEYS }, (_, at) => bytes(`k${100_000 + at}`));
       await append(subject, { rows: keys.map((key, sub) => putRow(key, { revision: 2, sub })) });
@@ -128,6 +128,8 @@ export const rangeFacts: readonly Fact[] = [
       const everything = { start: bytes(""), end: null };
       const newest = subject.backend.count({ ...everything, revision: 0 });
       const older = subject.backend.count({ ...everything, revision: 2 });
+      const newestPage = range(subject.backend);
+      const olderPage = range(subject.backend, { revision: 2 });
       const rows = [first, last].map((key, sub) => tombstoneRow(key, { revision: 3, sub }));
       await append(subject, { rows: [...rows, putRow(bytes("l"), { revision: 4 })] });
       await append(subject, { rows: [putRow(bytes("a"), { revision: 5 })] });
@@ -135,6 +137,9 @@ export const rangeFacts: readonly Fact[] = [
       const { head, count } = await newest;
       assert.equal(count, expected[head.revision - 2], `at revision ${head.revision}`);
       assert.equal((await older).count, MANY_KEYS);
+      const page = await newestPage;
+      assert.equal(page.kvs.length, expected[page.head.revision - 2]);
+      assert.equal((await olderPage).kvs.length, MANY_KEYS);
       for (const [at, keysThen] of expected.entries()) {
         const again = await subject.backend.count({ ...everything, revision: at + 2 });
         assert.equal(again.count, keysThen, `at revision ${at + 2}`);

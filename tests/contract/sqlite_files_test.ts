@@ -97,6 +97,15 @@ Deno.test("sqlite: a database of a newer Rhino is refused", () =>
     await assertUnusable(path, /it was written by a newer Rhino \(schema 99, here 1\)$/);
   }));
 
+Deno.test("sqlite: a database without its head is refused, and not kept locked", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/state.db`;
+    await (await openBackend(path, OPTIONS)).close();
+    makeDatabase(path, "DELETE FROM head");
+    await assertUnusable(path, /the database has no head$/);
+    await assertUnusable(path, /the database has no head$/);
+  }));
+
 Deno.test("sqlite: a file in use cannot be opened again, by no name of it", () =>
   inFolder(async (folder) => {
     const path = `${folder}/state.db`;

@@ -1,0 +1,53 @@
+/** How much a run of the benchmark does. Each size is also a flag of bench/main.ts. */
+
+export interface Sizes {
+  /** Requests in flight in the loads with many clients. */
+  readonly clients: number;
+  readonly valueBytes: number;
+  /** Keys created; those that are updated and got afterwards. */
+  readonly creates: number;
+  readonly updates: number;
+  /** Updates by a single client. */
+  readonly singleUpdates: number;
+  readonly gets: number;
+  /** Keys in a list. */
+  readonly listKeys: number;
+  readonly lists: number;
+  readonly pagedLists: number;
+  readonly watchers: number;
+  readonly writers: number;
+  /** Keys written under the watchers' eyes; each is an event for every watcher. */
+  readonly watchedKeys: number;
+  /** Keys in the store when memory is measured; at least `listKeys`. */
+  readonly memoryKeys: number;
+}
+
+/** What the bars are stated for. */
+export const FULL_SIZES: Sizes = {
+  clients: 128,
+  valueBytes: 512,
+  creates: 20_000,
+  updates: 20_000,
+  singleUpdates: 1_000,
+  gets: 40_000,
+  listKeys: 5_000,
+  lists: 40,
+  pagedLists: 20,
+  watchers: 100,
+  writers: 16,
+  watchedKeys: 1_000,
+  memoryKeys: 100_000,
+};
+
+/** Shows within some 20 s that everything works; too short for figures that mean anything. */
+export const QUICK_SIZES: Sizes = {
+  ...FULL_SIZES,
+  creates: 2_000,
+  updates: 2_000,
+  singleUpdates: 100,
+  gets: 4_000,
+  lists: 5,
+  pagedLists: 3,
+  watchedKeys: 100,
+  memoryKeys: 6_000,
+};

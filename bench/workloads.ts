@@ -1,0 +1,124 @@
+/** What is measured, and the bars that Rhino is to reach. */
+
+import type { Load } from "./load.ts";
+import type { Sizes } from "./sizes.ts";
+
+/** A workload's main figure, by its name in `LoadResult`. */
+export type Measure = "perSecond" | "p50Ms" | "rssMb";
+
+/** What is asked of a workload's main figure. */
+export type Bar =
+  | { readonly kind: "times etcd"; readonly atLeast: number }
+  | { readonly kind: "times etcd"; readonly atMost: number }
+  /** Of Rhino's own figure. */
+  | { readonly kind: "value"; readonly atMost: number };
+
+export interface Workload {
+  readonly title: string;
+  readonly measure: Measure;
+  readonly bar?: Bar;
+  /** All but the last prepare. */
+  readonly loads: (sizes: Sizes) => readonly Load[];
+}
+
+/** Clients in excess of this share connections, as those of one process would. */
+const CONNECTIONS_MAX = 8;
+
+const CREATED = "/registry/configmaps/created/";
+const LISTED = "/registry/configmaps/listed/";
+const WATCHED = "/registry/configmaps/watched/";
+const BULK = "/registry/configmaps/bulk/";
+
+/** Measured by the way, whenever a server is started. */
+export const READY: Workload = {
+  title: "start to first answer",
+  measure: "p50Ms",
+  bar: { kind: "value", atMost: 1_000 },
+  loads: () => [],
+};
+
+/** In this order on one store: each uses what those before it have left there. */
+export const WORKLOADS: readonly Workload[] = [
+  {
+    title: "create, many clients",
+    measure: "perSecond",
+    bar: { kind: "times etcd", atLeast: 0.7 },
+    loads: (sizes) => [
+      load("create", CREATED, { clients: sizes.clients, total: sizes.creates }),
+    ],
+  },
+  {
+    title: "update, many clients",
+    measure: "perSecond",
+    loads: ({ clients, creates, updates }) => [
+      load("update", CREATED, { clients, total: updates, keys: creates }),
+    ],
+  },
+  {
+    title: "update, one client",
+    measure: "p50Ms",
+    bar: { kind: "times etcd", atMost: 1.3 },
+    loads: ({ creates, singleUpdates }) => [
+      load("update", CREATED, { clients: 1, total: singleUpdates, keys: creates }),
+    ],
+  },
+  {
+    title: "get, many clients",
+    measure: "perSecond",
+    bar: { kind: "times etcd", atLeast: 0.5 },
+    loads: ({ clients, creates, gets }) => [
+      load("get", CREATED, { clients, total: gets, keys: creates }),
+    ],
+  },
+  {
+    title: "list",
+    measure: "perSecond",
+    bar: { kind: "times etcd", atLeast: 1 },
+    loads: ({ clients, listKeys, lists }) => [
+      load("create", LISTED, { clients, total: listKeys }),
+      load("list", LISTED, { clients: 1, total: lists, keys: listKeys }),
+    ],
+  },
+  {
+    title: "paged list",
+    measure: "perSecond",
+    loads: ({ listKeys, pagedLists }) => [
+      load("pages", LISTED, { clients: 4, total: pagedLists, keys: listKeys }),
+    ],
+  },
+  {
+    title: "watch fan-out",
+    measure: "perSecond",
+    bar: { kind: "times etcd", atLeast: 0.5 },
+    loads: ({ watchers, writers, watchedKeys }) => [
+      { ...load("watch", WATCHED, { clients: writers, total: watchedKeys }), watchers },
+    ],
+  },
+];
+
+/** On a store of its own. */
+export const MEMORY: Workload = {
+  title: "memory",
+  measure: "rssMb",
+  bar: { kind: "value", atMost: 350 },
+  loads: ({ clients, listKeys, memoryKeys }) => [
+    load("create", LISTED, { clients, total: listKeys }),
+    ...(memoryKeys > listKeys
+      ? [load("create", BULK, { clients, total: memoryKeys - listKeys })]
+      : []),
+    load("list", LISTED, { clients: 1, total: 1, keys: listKeys }),
+  ],
+};
+
+interface Amount {
+  readonly clients: number;
+  readonly total: number;
+  readonly keys?: number;
+}
+
+function load(workload: Load["workload"], prefix: string, amount: Amount): Load {
+  const connections = workload === "watch"
+    ? CONNECTIONS_MAX
+    : Math.min(amount.clients, CONNECTIONS_MAX);
+  return { workload, prefix, connections, ...amount };
+}
