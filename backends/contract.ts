@@ -147,6 +147,8 @@ export interface HistoryQuery {
   readonly rowsMax: number;
   /** The answer ends with the revision in which it reaches this many bytes. */
   readonly bytesMax: number;
+  /** Whether `prevKv` is wanted; otherwise it is `null` in every row. */
+  readonly withPrev: boolean;
 }
 
 export interface HistoryPage {
@@ -171,10 +173,12 @@ export interface TrimResult {
 }
 
 export interface Size {
-  /** Bytes the store takes up. */
+  /** Bytes the store takes up, but for a log that is written over again and again. */
   readonly total: number;
   /** Of these, bytes that hold data. */
   readonly inUse: number;
+  /** Of these, bytes that a store without any key takes up as well. A quota does not count them. */
+  readonly empty: number;
 }
 
 /** What a backend can do; what the engine does with it stands beside each. */

@@ -56,8 +56,7 @@ async function runOnNewStores(
   { workloads, collect, loadgen, sizes }: StageOptions,
 ): Promise<void> {
   await using stack = new AsyncDisposableStack();
-  const parentDir = await Deno.makeTempDir({ dir: CACHE_DIR, prefix: "run-" });
-  stack.defer(() => Deno.remove(parentDir, { recursive: true }));
+  const parentDir = stack.use(new ScratchDir()).path;
   const servers: RunningServer[] = [];
   for (const contender of contenders) {
     const options = { parentDir, loadgen, valueBytes: sizes.valueBytes };
@@ -76,6 +75,21 @@ async function runOnNewStores(
       server.pause();
       collect({ workload, server: server.name, outcome });
     }
+  }
+}
+
+/** A directory for the stores, removed with all that is in it, also when the run is interrupted. */
+class ScratchDir implements Disposable {
+  readonly path = Deno.makeTempDirSync({ dir: CACHE_DIR, prefix: "run-" });
+  readonly #remove = () => Deno.removeSync(this.path, { recursive: true });
+
+  constructor() {
+    globalThis.addEventListener("unload", this.#remove);
+  }
+
+  [Symbol.dispose](): void {
+    globalThis.removeEventListener("unload", this.#remove);
+    this.#remove();
   }
 }
 

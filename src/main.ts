@@ -7,6 +7,7 @@ import { startFailureText } from "./cli/start_failure.ts";
 import { RHINO_VERSION, versionText } from "./cli/version.ts";
 import type { Config } from "./config.ts";
 import { createLog, type Log, redactSecrets } from "./log.ts";
+import type { RunningServer } from "./server.ts";
 
 const EXIT_START_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -20,12 +21,6 @@ type StopSignal = keyof typeof EXIT_SIGNAL;
  * hung up loses nothing; to be killed by an impatient supervisor would lose the log's last lines.
  */
 const STOP_MS_MAX = 4_500;
-
-/** What src/server.ts gives back. */
-interface RunningServer extends AsyncDisposable {
-  /** HOST:PORT, with the actual port. */
-  readonly address: string;
-}
 
 async function main(): Promise<void> {
   const command = readCommand();

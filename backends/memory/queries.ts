@@ -61,7 +61,7 @@ export function historyPage(store: MemoryStore, query: HistoryQuery): HistoryPag
       return { head: store.head, rows, through: last };
     }
     last = row.revision;
-    const prevKv = liveKv(store.versions.before(row));
+    const prevKv = query.withPrev ? liveKv(store.versions.before(row)) : null;
     rows.push({ ...row, prevKv });
     bytes += row.kv.length + (prevKv?.length ?? 0);
   }
@@ -96,5 +96,5 @@ export function sizeOf(store: MemoryStore): Size {
   for (const row of store.log) bytes += row.key.length + row.kv.length + ROW_OVERHEAD_BYTES;
   for (const value of store.records.values()) bytes += value.length + ROW_OVERHEAD_BYTES;
   bytes += store.leases.size * ROW_OVERHEAD_BYTES;
-  return { total: bytes, inUse: bytes };
+  return { total: bytes, inUse: bytes, empty: 0 };
 }

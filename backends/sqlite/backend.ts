@@ -37,6 +37,9 @@ import type { Tuning } from "./tuning.ts";
 /** Far above any request that the engine takes, far below what SQLite holds in a row. */
 const KEY_SIZE_MAX = 16 * 1024 * 1024;
 
+/** Pages of every database besides those of its tables and indexes: the schema, and where vacuuming keeps its map. */
+const FIXED_PAGES = 2;
+
 /** Databases whose disk failed: kept from the garbage collector, which would close them, and locked until the process ends. */
 const ABANDONED: OpenedDatabase[] = [];
 
@@ -278,8 +281,12 @@ export class SqliteBackend implements Backend {
     const [pageSize = 0] = query.pageSize.get<[number]>() ?? [];
     const [pages = 0] = query.pageCount.get<[number]>() ?? [];
     const [free = 0] = query.freePages.get<[number]>() ?? [];
-    const walBytes = this.#opened.walFile.statSync().size;
-    return { total: pages * pageSize + walBytes, inUse: (pages - free) * pageSize };
+    const [roots = 0] = query.rootPages.get<[number]>() ?? [];
+    return {
+      total: pages * pageSize,
+      inUse: (pages - free) * pageSize,
+      empty: (roots + FIXED_PAGES) * pageSize,
+    };
   }
 
   /** Appends and trims wait meanwhile; reads do not. */

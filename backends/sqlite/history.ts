@@ -1,4 +1,4 @@
-/** The log in order, in whole revisions, each row with what it replaced. Synchronous: a page is one moment. */
+/** The log in order, in whole revisions, each row with what it replaced if that is wanted. Synchronous: a page is one moment. */
 
 import type { HistoryQuery, HistoryRow } from "../contract.ts";
 import type { Database } from "./driver.ts";
@@ -34,7 +34,13 @@ export function readHistory({ query }: Database, page: HistoryQuery): HistoryRow
   let chunkRows = Math.min(FIRST_CHUNK_ROWS, page.rowsMax + 1);
   // Ends at a full page or when a chunk comes back short.
   for (;;) {
-    const found = query.history.all<Row>(revision, sub, page.upTo, chunkRows);
+    const found = query.history.all<Row>(
+      revision,
+      sub,
+      page.upTo,
+      chunkRows,
+      page.withPrev ? 1 : 0,
+    );
     for (const row of found) {
       const isFull = rows.length >= page.rowsMax || bytes >= page.bytesMax;
       if (isFull && rows.length > 0 && row[0] !== revision) return { rows, cutAt: revision };

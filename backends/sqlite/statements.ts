@@ -128,11 +128,11 @@ export const STATEMENTS = {
       AND NOT EXISTS (SELECT 1 FROM log n WHERE n.key = t.key AND n.id > t.id)
       AND (SELECT live FROM log l WHERE l.key = t.key AND l.id < (?2 + 1) << 21 ORDER BY l.id DESC LIMIT 1) = 1)`,
 
-  // From behind (revision ?1, sub ?2) through revision ?3, each row with what it replaced.
+  // From behind (revision ?1, sub ?2) through revision ?3, each row with what it replaced if ?5.
   history:
     `SELECT id >> 21, id & 2097151, key, kv, meta_size, live, lease >> 32, lease & 4294967295,
-      (SELECT CASE p.live WHEN 1 THEN p.kv END FROM log p
-        WHERE p.key = l.key AND p.id < l.id ORDER BY p.id DESC LIMIT 1)
+      CASE WHEN ?5 THEN (SELECT CASE p.live WHEN 1 THEN p.kv END FROM log p
+        WHERE p.key = l.key AND p.id < l.id ORDER BY p.id DESC LIMIT 1) END
     FROM log l WHERE id > ((?1 << 21) | ?2) AND id < (?3 + 1) << 21 ORDER BY id LIMIT ?4`,
 
   // Busy, frames in the log, frames carried over. Does nothing else.
@@ -141,6 +141,8 @@ export const STATEMENTS = {
   pageCount: `PRAGMA page_count`,
   freePages: `PRAGMA freelist_count`,
   pageSize: `PRAGMA page_size`,
+  // Each table and index has a page of its own before it holds anything.
+  rootPages: `SELECT count(*) FROM sqlite_schema WHERE rootpage > 0`,
 
   // One row for each page: to be read to the end, or it stops at the first.
   giveBackPages: `PRAGMA incremental_vacuum(128)`,

@@ -89,8 +89,13 @@ async function* rows(
   { after, upTo }: { after: number; upTo: number },
 ): AsyncGenerator<HistoryRow> {
   for (let from = after; from < upTo;) {
-    const query = { after: from, upTo, rowsMax: CATCH_UP_ROWS, bytesMax: PAGE_BYTES };
-    const page = await backend.history(query);
+    const page = await backend.history({
+      after: from,
+      upTo,
+      rowsMax: CATCH_UP_ROWS,
+      bytesMax: PAGE_BYTES,
+      withPrev: false,
+    });
     yield* page.rows;
     from = page.through;
     await new Promise<void>((resolve) => setImmediate(resolve));

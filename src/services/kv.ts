@@ -11,6 +11,7 @@ import {
 import { EtcdError } from "../errors.ts";
 import { compactCommand, deleteCommand, putCommand, txnCommand } from "../mvcc/commands.ts";
 import type { Compactor } from "../compaction/compactor.ts";
+import { costOf } from "../mvcc/quota.ts";
 import { canStream } from "../mvcc/range.ts";
 import { RangeOvertaken, restartIfOvertaken } from "../mvcc/reader.ts";
 import { containsPut, isWrite } from "../mvcc/txn.ts";
@@ -96,8 +97,9 @@ async function put(options: ServiceOptions, bytes: Uint8Array): Promise<MessageP
   checkPut(request);
   checkSize(options, bytes);
   const { store, header, quota } = options;
-  await quota.check();
-  const command = putCommand(toPut(request), { alarms: store.alarms, bytes: bytes.length });
+  const op = toPut(request);
+  if (quota.bytesMax > 0) await quota.check(costOf(op));
+  const command = putCommand(op, { alarms: store.alarms, bytes: bytes.length });
   const result = await store.submit(command);
   return [encodePut(result, fullHeader(header, result.revision))];
 }
@@ -119,7 +121,7 @@ async function txn(options: ServiceOptions, bytes: Uint8Array): Promise<MessageP
   const op = toTxn(request);
   if (isWrite(op)) checkSize(options, bytes);
   const { store, header, quota } = options;
-  if (containsPut(op)) await quota.check();
+  if (quota.bytesMax > 0 && containsPut(op)) await quota.check(costOf(op));
   const command = txnCommand(op, { alarms: store.alarms, bytes: bytes.length });
   const result = await store.submit(command);
   return [encodeTxn(result, fullHeader(header, result.revision))];

@@ -15,6 +15,7 @@ import {
 } from "../../gen/etcdserverpb/lease_pb.ts";
 import type { LeaseRow } from "../../backends/contract.ts";
 import type { Lessor } from "../lease/lessor.ts";
+import { LEASE_COST } from "../mvcc/quota.ts";
 import { parseKv } from "../mvcc/stored_kv.ts";
 import type { StreamCall } from "../transport/call.ts";
 import {
@@ -37,7 +38,7 @@ export function leaseMethods(options: LeaseServiceOptions): ServiceMethods {
       unary(
         { request: LeaseGrantRequestSchema, response: LeaseGrantResponseSchema },
         async (request) => {
-          await quota.check();
+          await quota.check(LEASE_COST);
           const { id, ttl, revision } = await lessor.grant(request.ID, Number(request.TTL));
           return { header: header.message(revision), ID: id, TTL: BigInt(ttl) };
         },

@@ -107,6 +107,7 @@ export class CatchUp implements Disposable {
       upTo: head().revision,
       rowsMax: CATCH_UP_ROWS,
       bytesMax: CATCH_UP_BYTES,
+      withPrev: true,
     });
     if (through < next) throw new Error(`a page of history from revision ${next} on is empty`);
     return { rows, through, compactRevision };

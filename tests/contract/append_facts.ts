@@ -36,7 +36,7 @@ export const appendFacts: readonly Fact[] = [
       const rows = [putRow(bytes("a"), { revision: 2 }), putRow(bytes("b"), { revision: 3 })];
       const head = await append(subject, { rows });
       assert.deepEqual(head, { index: 1, revision: 3, compactRevision: -1 });
-      const query = { after: 0, upTo: 9, rowsMax: 9, bytesMax: 9 };
+      const query = { after: 0, upTo: 9, rowsMax: 9, bytesMax: 9, withPrev: false };
       const load = { keys: [], leases: [], records: [], revision: 0 };
       const span = { start: bytes(""), end: null, revision: 0 };
       assert.deepEqual(await backend.head(), head);
@@ -77,7 +77,13 @@ export const appendFacts: readonly Fact[] = [
       assert.equal((await range(backend)).kvs.length, 1);
       assert.deepEqual((await backend.leases(9)).leases, []);
       assert.deepEqual((await backend.records("")).records, []);
-      const all = await backend.history({ after: 0, upTo: 9, rowsMax: 9, bytesMax: 1_000 });
+      const all = await backend.history({
+        after: 0,
+        upTo: 9,
+        rowsMax: 9,
+        bytesMax: 1_000,
+        withPrev: true,
+      });
       assert.deepEqual(all.rows.map((row) => row.revision), [2]);
     },
   },
@@ -192,6 +198,7 @@ export const appendFacts: readonly Fact[] = [
         upTo: HIGH_REVISION + 1,
         rowsMax: 9,
         bytesMax: 1_000,
+        withPrev: false,
       });
       assert.deepEqual(page.rows.map((found) => [found.revision, found.sub]), [
         [HIGH_REVISION, 7],

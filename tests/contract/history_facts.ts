@@ -98,7 +98,13 @@ export const historyFacts: readonly Fact[] = [
 ];
 
 function history(subject: Subject, query: Partial<HistoryQuery> = {}): Promise<HistoryPage> {
-  const defaults = { after: 0, upTo: 1_000_000, rowsMax: 1_000_000, bytesMax: 1_000_000_000 };
+  const defaults = {
+    after: 0,
+    upTo: 1_000_000,
+    rowsMax: 1_000_000,
+    bytesMax: 1_000_000_000,
+    withPrev: true,
+  };
   return subject.backend.history({ ...defaults, ...query });
 }
 

@@ -45,7 +45,7 @@ export const lifeFacts: readonly Fact[] = [
       await backend.close();
       await backend.close();
       const load = { keys: [bytes("a")], leases: [], records: [], revision: 0 };
-      const page = { after: 0, upTo: 9, rowsMax: 9, bytesMax: 9 };
+      const page = { after: 0, upTo: 9, rowsMax: 9, bytesMax: 9, withPrev: false };
       const calls = [
         () => backend.head(),
         () => backend.load(load),
@@ -101,10 +101,12 @@ export const lifeFacts: readonly Fact[] = [
     name: "size() grows with what is stored and holds at least what is in use",
     async check(subject) {
       const before = await subject.backend.size();
+      assert.equal(before.empty, before.total, "a new store is empty");
       const value = new Uint8Array(1_000_000).fill(5);
       await append(subject, { rows: [putRow(bytes("a"), { revision: 2, value })] });
       const after = await subject.backend.size();
       assert.ok(after.inUse >= before.inUse + value.length, `${after.inUse} in use`);
+      assert.equal(after.empty, before.empty);
       for (const size of [before, after]) assert.ok(size.total >= size.inUse && size.inUse >= 0);
     },
   },
@@ -137,7 +139,13 @@ async function countWakes(changes: AsyncIterable<void>): Promise<number> {
 
 /** All that can be read, for a comparison. */
 async function everythingOf({ backend }: Subject): Promise<unknown> {
-  const everything = { after: 0, upTo: 1_000_000, rowsMax: 1_000_000, bytesMax: 1_000_000_000 };
+  const everything = {
+    after: 0,
+    upTo: 1_000_000,
+    rowsMax: 1_000_000,
+    bytesMax: 1_000_000_000,
+    withPrev: true,
+  };
   return [
     await backend.head(),
     (await range(backend)).kvs,

@@ -63,7 +63,11 @@ Deno.test("sqlite: a path, sqlite:PATH and sqlite://PATH name the same file; par
     const backend = await openBackend(path, OPTIONS);
     assert.equal((await backend.head()).index, 4);
     await backend.close();
-    assert.deepEqual(warnings, ["URL parameters have no effect on SQLite"]);
+    // A slow disk may have been worth a line as well.
+    assert.equal(
+      warnings.filter((line) => line.includes("URL parameters have no effect")).length,
+      1,
+    );
   }));
 
 Deno.test("sqlite: missing folders of the path are made", () =>
@@ -142,7 +146,13 @@ Deno.test("sqlite: what a killed server acknowledged is there, and its lock is g
     const backend = await openBackend(path, OPTIONS);
     const head = await backend.head();
     assert.ok(head.index >= acknowledged && head.index <= acknowledged + 1);
-    const all = { after: 0, upTo: head.revision, rowsMax: 1_000_000, bytesMax: 1_000_000_000 };
+    const all = {
+      after: 0,
+      upTo: head.revision,
+      rowsMax: 1_000_000,
+      bytesMax: 1_000_000_000,
+      withPrev: false,
+    };
     assert.equal((await backend.history(all)).rows.length, head.revision - 1);
     assert.equal((await range(backend)).kvs.length, 10);
     await backend.close();

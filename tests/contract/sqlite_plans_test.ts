@@ -14,6 +14,8 @@ const WALKS: Readonly<Record<string, readonly string[]>> = {
   moveTrim: ["head"],
   // Only when a foreign file is opened.
   isKine: ["sqlite_schema"],
+  // A row for each table and index.
+  rootPages: ["sqlite_schema"],
   // All of them change.
   extendLeases: ["lease"],
   // In the order of the index, up to the limit.

@@ -146,7 +146,13 @@ async function trimAll(subject: Subject, rowsMax: number): Promise<number> {
 }
 
 async function logOf({ backend }: Subject) {
-  const everything = { after: 0, upTo: 1_000_000, rowsMax: 1_000_000, bytesMax: 1_000_000_000 };
+  const everything = {
+    after: 0,
+    upTo: 1_000_000,
+    rowsMax: 1_000_000,
+    bytesMax: 1_000_000_000,
+    withPrev: true,
+  };
   return (await backend.history(everything)).rows;
 }
 
