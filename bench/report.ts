@@ -155,7 +155,7 @@ function rowCells({ workload, server, round, outcome }: Row): string[] {
 }
 
 function failureCells(reason: string): string[] {
-  return [...Array<string>(7).fill(NOTHING), "0", `failed: ${inCell(reason)}`];
+  return [...Array<string>(6).fill(NOTHING), "0", `failed: ${inCell(reason)}`];
 }
 
 const CELL_LENGTH_MAX = 200;

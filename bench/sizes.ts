@@ -46,8 +46,9 @@ export const QUICK_SIZES: Sizes = {
   updates: 2_000,
   singleUpdates: 100,
   gets: 4_000,
+  listKeys: 1_000,
   lists: 5,
   pagedLists: 3,
   watchedKeys: 100,
-  memoryKeys: 6_000,
+  memoryKeys: 2_000,
 };

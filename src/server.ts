@@ -43,7 +43,7 @@ const STREAMS_MAX = 2 ** 32 - 1;
  */
 export async function startServer(config: Config, log: Log): Promise<RunningServer> {
   await using started = new AsyncDisposableStack();
-  const backend = await openBackend(config.endpoint, { now: () => Date.now(), randomId, log });
+  const backend = await openBackend(config.endpoint, { now: wallClock(), randomId, log });
   started.defer(() => backend.close());
   const engine = await startEngine({ backend, config, log });
   started.use(engine);
@@ -79,7 +79,7 @@ interface EngineOptions {
 /** Everything between the backend and the transport. */
 async function startEngine({ backend, config, log }: EngineOptions) {
   await using started = new AsyncDisposableStack();
-  const store = started.use(await Store.open({ backend, log }));
+  const store = started.use(await Store.open({ backend, now, log }));
   // Before anything is written, so that it sees every commit.
   const hub = started.use(new WatchHub({ store, log }));
   const identity = await claimIdentity(store, config.name);
@@ -151,6 +151,12 @@ function backendStatus(error: unknown) {
     case "unusable":
       return undefined;
   }
+}
+
+/** The time of day, going on evenly from the start: a clock that is set meanwhile must not expire leases. */
+function wallClock(): () => number {
+  const offsetMs = Date.now() - performance.now();
+  return () => Math.floor(offsetMs + performance.now());
 }
 
 /** A clock for waiting, which does not jump when somebody sets the time. */

@@ -10,8 +10,12 @@ import (
 const dialPause = 2 * time.Millisecond
 
 // waitReady waits until a server that was just started has answered a read. The one latency of the
-// result is from s.sinceMs to that answer.
+// result is from s.sinceMs to that answer; without s.sinceMs from now.
 func waitReady(ctx context.Context, s settings) (result, error) {
+	m := startMeasuring(s.pid)
+	if s.sinceMs > 0 {
+		m.start = time.UnixMilli(s.sinceMs)
+	}
 	if err := waitListening(ctx, s.endpoint); err != nil {
 		return result{}, err
 	}
@@ -23,9 +27,7 @@ func waitReady(ctx context.Context, s settings) (result, error) {
 	if _, err := clients[0].Get(ctx, s.prefix); err != nil {
 		return result{}, err
 	}
-	took := time.Since(time.UnixMilli(s.sinceMs))
-	m := startMeasuring(s.pid)
-	return m.finish(s.workload, [][]time.Duration{{took}}, &failures{}), nil
+	return m.finish(s.workload, [][]time.Duration{{time.Since(m.start)}}, &failures{}), nil
 }
 
 // waitListening comes first because a gRPC client that was refused waits a second to try again.

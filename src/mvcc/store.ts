@@ -15,6 +15,7 @@ import { Writer, type WriterOptions } from "./writer.ts";
 
 export interface StoreOptions {
   readonly backend: Backend;
+  readonly now: WriterOptions["now"];
   readonly log: WriterOptions["log"];
 }
 
@@ -28,7 +29,7 @@ export class Store implements AsyncDisposable {
   readonly #listeners: ((commit: Commit) => void)[] = [];
   #head: Head;
 
-  private constructor({ backend, log }: StoreOptions, head: Head) {
+  private constructor({ backend, now, log }: StoreOptions, head: Head) {
     this.backend = backend;
     this.#head = head;
     const hot = this.#hot;
@@ -38,6 +39,7 @@ export class Store implements AsyncDisposable {
       hot,
       head,
       batchId: randomUUID,
+      now,
       published: (commit) => this.#publish(commit),
       log,
     });

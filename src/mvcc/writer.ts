@@ -11,6 +11,7 @@ import { EtcdError } from "../errors.ts";
 import {
   COMMIT_BYTES_MAX,
   COMMIT_REQUESTS_MAX,
+  REQUEST_TIMEOUT_MS,
   WRITER_QUEUE_BYTES_MAX,
   WRITER_QUEUE_MAX,
 } from "../limits.ts";
@@ -21,6 +22,7 @@ import type { Commit } from "./types.ts";
 import { BatchView } from "./view.ts";
 
 interface Waiting {
+  readonly sinceMs: number;
   readonly command: Command<unknown>;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -37,6 +39,8 @@ export interface WriterOptions {
   readonly batchId: () => string;
   /** Told of each batch after it is on disk, before anyone is answered. Must not throw. */
   readonly published: (commit: Commit) => void;
+  /** Milliseconds, for waiting only. */
+  readonly now: () => number;
   readonly log: (
     level: "warn" | "error",
     message: string,
@@ -44,11 +48,16 @@ export interface WriterOptions {
   ) => void;
 }
 
+/** How often is looked for requests that have waited too long. */
+const TIMEOUT_CHECK_MS = 500;
+
 export class Writer implements AsyncDisposable {
   readonly #options: WriterOptions;
   #head: Head;
   #queue: Waiting[] = [];
   #queueBytes = 0;
+  /** The batch under way. */
+  #taken: readonly Waiting[] = [];
   #running: Promise<void> | undefined;
   #closed = false;
 
@@ -70,7 +79,8 @@ export class Writer implements AsyncDisposable {
   /**
    * Evaluates the command in its turn and writes what it changes.
    *
-   * @throws {EtcdError} what the command throws, `tooManyRequests` if the queue is full, `stopped` after close
+   * @throws {EtcdError} what the command throws, `tooManyRequests` if the queue is full, `stopped` after close, `timeout`
+   * if the store takes too long: what still waited for its batch is dropped, what was under way may yet be written
    * @throws {BackendError} if the batch could not be written
    */
   submit<T>(command: Command<T>): Promise<T> {
@@ -79,24 +89,47 @@ export class Writer implements AsyncDisposable {
       return Promise.reject(new EtcdError("tooManyRequests"));
     }
     return new Promise<T>((resolve, reject) => {
-      this.#queue.push({ command, resolve: resolve as (result: unknown) => void, reject });
+      this.#queue.push({
+        sinceMs: this.#options.now(),
+        command,
+        resolve: resolve as (result: unknown) => void,
+        reject,
+      });
       this.#queueBytes += command.bytes;
       this.#running ??= this.#run();
     });
   }
 
   async #run(): Promise<void> {
+    const timer = setInterval(() => this.#rejectOverdue(), TIMEOUT_CHECK_MS);
     while (this.#queue.length > 0) {
       // Let the sockets be read first: whatever has arrived by now shares the batch.
       await new Promise<void>((resolve) => setImmediate(resolve));
-      const taken = this.#take();
+      this.#taken = this.#take();
       try {
-        await this.#commit(taken);
+        await this.#commit(this.#taken);
       } catch (error) {
-        for (const { reject } of taken) reject(error);
+        for (const { reject } of this.#taken) reject(error);
       }
     }
+    clearInterval(timer);
+    this.#taken = [];
     this.#running = undefined;
+  }
+
+  #rejectOverdue(): void {
+    const oldestMs = this.#options.now() - REQUEST_TIMEOUT_MS;
+    for (const { sinceMs, reject } of this.#taken) {
+      if (sinceMs < oldestMs) reject(new EtcdError("timeout"));
+    }
+    let overdue = 0;
+    for (const { sinceMs, reject, command } of this.#queue) {
+      if (sinceMs >= oldestMs) break;
+      reject(new EtcdError("timeout"));
+      this.#queueBytes -= command.bytes;
+      overdue++;
+    }
+    this.#queue.splice(0, overdue);
   }
 
   #take(): Waiting[] {

@@ -1,4 +1,4 @@
-/** Random requests that are likely to meet what the store holds, and to break each rule at times. */
+/** Random requests: likely to meet what the store holds, and breaking each rule at times. */
 
 import { create } from "@bufbuild/protobuf";
 import {
