@@ -37,7 +37,7 @@ export const PAGE_BYTES = 1 * MIB;
 /** Times a range starts again because a compaction overtook it; then it answers "request timed out". */
 export const RANGE_RESTARTS_MAX = 5;
 /** Bytes of key-values kept for point reads and for the previous version of what is written. */
-export const HOT_BYTES_MAX = 24 * MIB;
+export const HOT_BYTES_MAX = 16 * MIB;
 /** Intervals whose key count is kept up to date with each commit. */
 export const LIVE_COUNTS_MAX = 64;
 /** Remembered counts of what follows the pages of limited lists. */
@@ -46,7 +46,7 @@ export const PAGE_COUNTS_MAX = 1_024;
 // --- Watches ---
 
 /** Bytes of recent events kept in memory, from which watchers that are a little behind are served. */
-export const RECENT_EVENTS_BYTES_MAX = 16 * MIB;
+export const RECENT_EVENTS_BYTES_MAX = 8 * MIB;
 /** Recent commits kept in memory, likewise. */
 export const RECENT_COMMITS_MAX = 4_096;
 /** Bytes buffered for one watch stream; past it its watchers wait and later read what they missed from the store. */

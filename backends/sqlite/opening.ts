@@ -15,7 +15,7 @@ const APPLICATION_ID = 0x52484e4f;
 const SCHEMA_VERSION = 1;
 /** For another process that reads the file, such as a backup; the wait blocks the event loop. */
 const BUSY_TIMEOUT_MS = 250;
-const CACHE_KIB = 64 * 1024;
+const CACHE_KIB = 32 * 1024;
 
 export interface OpenedDatabase {
   /** Absolute, with symbolic links resolved: two names of one file must meet at one lock. */

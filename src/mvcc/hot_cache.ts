@@ -10,7 +10,7 @@ import { keyName } from "./key_range.ts";
 import { parseKv, type Version } from "./stored_kv.ts";
 
 /** About what an entry costs besides its key and its message. */
-const ENTRY_BYTES = 200;
+const ENTRY_BYTES = 350;
 
 export class HotCache {
   readonly #generationBytesMax: number;

@@ -7,10 +7,10 @@
  *                                                                   └ metaSize
  */
 import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import { Bytes, varintSize, varintSize64 } from "../wire/bytes.ts";
 
-/** A version's fields. */
+/** What a version is made of. */
 export interface KeyValue {
   readonly key: Uint8Array;
   readonly createRevision: number;
@@ -21,11 +21,6 @@ export interface KeyValue {
   readonly value: Uint8Array;
 }
 
-/** A live version as the engine holds it: the message and the fields it is asked for. */
-export interface Version extends KeyValue {
-  readonly kv: Uint8Array;
-}
-
 const KEY = 0x0a;
 const CREATE_REVISION = 0x10;
 const MOD_REVISION = 0x18;
@@ -33,20 +28,69 @@ const VERSION = 0x20;
 const VALUE = 0x2a;
 const LEASE = 0x30;
 
-/** Encodes a version. Zero fields are left out, as protobuf does. */
-export function encodeKv(fields: KeyValue): { kv: Uint8Array; metaSize: number } {
+const EMPTY: Uint8Array = new Uint8Array(0);
+
+/**
+ * A version as the engine holds it: the message, and its numbers. Key and value are cut out of the message when they are
+ * asked for: thousands of versions stay in memory, and each view would cost as much as a small value.
+ */
+export class Version implements KeyValue {
+  readonly kv: Uint8Array;
+  readonly createRevision: number;
+  readonly modRevision: number;
+  readonly version: number;
+  readonly lease: bigint;
+  /** Bytes of the message before its value field. */
+  readonly metaSize: number;
+  readonly #keySize: number;
+  readonly #valueSize: number;
+
+  constructor(
+    kv: Uint8Array,
+    fields: Omit<KeyValue, "key" | "value"> & {
+      metaSize: number;
+      keySize: number;
+      valueSize: number;
+    },
+  ) {
+    this.kv = kv;
+    this.createRevision = fields.createRevision;
+    this.modRevision = fields.modRevision;
+    this.version = fields.version;
+    this.lease = fields.lease;
+    this.metaSize = fields.metaSize;
+    this.#keySize = fields.keySize;
+    this.#valueSize = fields.valueSize;
+  }
+
+  get key(): Uint8Array {
+    const size = this.#keySize;
+    if (size === 0) return EMPTY;
+    const start = 1 + varintSize(size);
+    return this.kv.subarray(start, start + size);
+  }
+
+  get value(): Uint8Array {
+    const size = this.#valueSize;
+    return size === 0 ? EMPTY : this.kv.subarray(this.kv.length - size);
+  }
+}
+
+/** Encodes a version into memory that `allocate` gives. Zero fields are left out, as protobuf does. */
+export function encodeKv(fields: KeyValue, allocate: (size: number) => Buffer): Version {
   const { key, createRevision, modRevision, version, lease, value } = fields;
   const metaSize = bytesFieldSize(key) + numberFieldSize(createRevision) +
     numberFieldSize(modRevision) + numberFieldSize(version) +
     (lease === 0n ? 0 : 1 + varintSize64(lease));
-  const out = new Bytes(Buffer.allocUnsafe(metaSize + bytesFieldSize(value)));
+  const out = new Bytes(allocate(metaSize + bytesFieldSize(value)));
   out.bytesField(KEY, key);
   out.numberField(CREATE_REVISION, createRevision);
   out.numberField(MOD_REVISION, modRevision);
   out.numberField(VERSION, version);
   if (lease !== 0n) out.bigintField(LEASE, lease);
   out.bytesField(VALUE, value);
-  return { kv: out.buffer, metaSize };
+  const sizes = { metaSize, keySize: key.length, valueSize: value.length };
+  return new Version(out.buffer, { createRevision, modRevision, version, lease, ...sizes });
 }
 
 function bytesFieldSize(bytes: Uint8Array): number {
@@ -57,16 +101,17 @@ function numberFieldSize(value: number): number {
   return value === 0 ? 0 : 1 + varintSize(value);
 }
 
-/** Reads a message made by `encodeKv`, whole or cut before its value. The arrays in the answer share its memory. */
+/** Reads a message made by `encodeKv`, whole or cut before its value. */
 export function parseKv(kv: Uint8Array): Version {
   const reader = new KvReader(kv);
-  let key: Uint8Array = EMPTY, value: Uint8Array = EMPTY;
+  let keySize = 0, valueSize = 0, metaSize = kv.length;
   let createRevision = 0, modRevision = 0, version = 0;
   let lease = 0n;
   while (reader.offset < kv.length) {
+    const at = reader.offset;
     switch (kv[reader.offset++]) {
       case KEY:
-        key = reader.bytes();
+        keySize = reader.skipBytes();
         break;
       case CREATE_REVISION:
         createRevision = reader.number();
@@ -81,13 +126,15 @@ export function parseKv(kv: Uint8Array): Version {
         lease = reader.int64();
         break;
       case VALUE:
-        value = reader.bytes();
+        metaSize = at;
+        valueSize = reader.skipBytes();
         break;
       default:
         assert.fail("a stored key-value has a field that no Rhino writes");
     }
   }
-  return { key, createRevision, modRevision, version, lease, value, kv };
+  const sizes = { metaSize, keySize, valueSize };
+  return new Version(kv, { createRevision, modRevision, version, lease, ...sizes });
 }
 
 /** The same message without its value, and without its lease unless `keepLease`. */
@@ -101,13 +148,11 @@ export function withoutValue(kv: Uint8Array, options: { keepLease: boolean }): U
       end = at;
       break;
     }
-    if (tag === KEY) reader.bytes();
+    if (tag === KEY) reader.skipBytes();
     else reader.skipVarint();
   }
   return end === kv.length ? kv : kv.subarray(0, end);
 }
-
-const EMPTY: Uint8Array = new Uint8Array(0);
 
 class KvReader {
   readonly #kv: Uint8Array;
@@ -140,11 +185,11 @@ class KvReader {
     assert.fail("a stored integer is longer than 64 bits");
   }
 
-  bytes(): Uint8Array {
+  /** Passes over a field of bytes; answers their number. */
+  skipBytes(): number {
     const length = this.number();
-    const start = this.offset;
     this.offset += length;
-    return this.#kv.subarray(start, this.offset);
+    return length;
   }
 
   skipVarint(): void {

@@ -11,7 +11,8 @@ import type {
   RecordChange,
 } from "../../backends/contract.ts";
 import { contains, keyName, type KeyRange } from "./key_range.ts";
-import { encodeKv, parseKv, type Version } from "./stored_kv.ts";
+import type { KvArena } from "./kv_arena.ts";
+import { encodeKv, type KeyValue, parseKv, type Version } from "./stored_kv.ts";
 
 /** What was loaded at the base head. */
 export interface BaseData {
@@ -41,6 +42,7 @@ const EMPTY = new Uint8Array(0);
 
 export class BatchView {
   readonly #base: BaseData;
+  readonly #arena: KvArena;
   readonly #keys = new Map<string, Version | null>();
   readonly #leases = new Map<bigint, LeaseView | null>();
   readonly #records = new Map<string, Uint8Array | null>();
@@ -54,8 +56,9 @@ export class BatchView {
   extendLeasesMs = 0;
   #isTouched = false;
 
-  constructor(base: BaseData) {
+  constructor(base: BaseData, arena: KvArena) {
     this.#base = base;
+    this.#arena = arena;
     this.#revision = base.head.revision;
     this.#compactRevision = base.head.compactRevision;
   }
@@ -162,40 +165,41 @@ export class BatchView {
   put(key: Uint8Array, { value, lease }: { value: Uint8Array; lease: bigint }): void {
     const previous = this.get(key);
     const modRevision = this.#revision + 1;
-    const fields = {
+    const version = this.#encode({
       key,
       value,
       lease,
       modRevision,
       createRevision: previous?.createRevision ?? modRevision,
       version: (previous?.version ?? 0) + 1,
-    };
-    const { kv, metaSize } = encodeKv(fields);
-    this.#append({ key, kv, metaSize, lease, tombstone: false }, previous);
-    this.#set(this.#keys, keyName(key), { ...fields, kv });
+    });
+    this.#append(version, previous);
+    this.#set(this.#keys, keyName(key), version);
   }
 
   /** Deletes a live version. */
   delete(version: Version): void {
-    const key = version.key;
-    const tombstone = { key, createRevision: 0, version: 0, lease: 0n, value: EMPTY };
-    const encoded = encodeKv({ ...tombstone, modRevision: this.#revision + 1 });
-    this.#append({ key, ...encoded, lease: 0n, tombstone: true }, version);
+    const { key } = version;
+    const modRevision = this.#revision + 1;
+    const gone = { modRevision, createRevision: 0, version: 0, lease: 0n, value: EMPTY };
+    this.#append(this.#encode({ key, ...gone }), version);
     this.#set(this.#keys, keyName(key), null);
   }
 
-  #append(
-    row: Pick<HistoryRow, "key" | "kv" | "metaSize" | "lease" | "tombstone">,
-    previous: Version | null,
-  ): void {
+  #encode(fields: KeyValue): Version {
+    return encodeKv(fields, (size) => this.#arena.allocate(size));
+  }
+
+  #append(version: Version, previous: Version | null): void {
     this.#rows.push({
-      revision: this.#revision + 1,
+      revision: version.modRevision,
       sub: this.#rows.length - this.#commandStart,
-      key: row.key,
-      kv: row.kv,
-      metaSize: row.metaSize,
-      tombstone: row.tombstone,
-      lease: row.lease,
+      // Out of the message, or the row would keep the whole request in memory.
+      key: version.key,
+      kv: version.kv,
+      metaSize: version.metaSize,
+      tombstone: version.version === 0,
+      lease: version.lease,
       prevKv: previous?.kv ?? null,
     });
   }

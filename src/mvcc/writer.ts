@@ -17,6 +17,7 @@ import {
 } from "../limits.ts";
 import { loadBase } from "./base_loader.ts";
 import type { HotCache } from "./hot_cache.ts";
+import { KvArena } from "./kv_arena.ts";
 import { type Command, ReadSet } from "./read_set.ts";
 import type { Commit } from "./types.ts";
 import { BatchView } from "./view.ts";
@@ -53,6 +54,7 @@ const TIMEOUT_CHECK_MS = 500;
 
 export class Writer implements AsyncDisposable {
   readonly #options: WriterOptions;
+  readonly #arena = new KvArena();
   #head: Head;
   #queue: Waiting[] = [];
   #queueBytes = 0;
@@ -152,7 +154,7 @@ export class Writer implements AsyncDisposable {
   async #commit(taken: readonly Waiting[]): Promise<void> {
     const need = new ReadSet();
     for (const { command } of taken) command.reads(need);
-    const view = new BatchView(await loadBase(this.#options, need, this.#head));
+    const view = new BatchView(await loadBase(this.#options, need, this.#head), this.#arena);
     const answers = this.#evaluate(taken, view);
     if (view.isChanged) {
       const changes = view.changes();

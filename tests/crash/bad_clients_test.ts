@@ -85,7 +85,7 @@ serviceTest(
 );
 
 /** Every kind of client, as many as there are, and calls that are given up. */
-async function wave({ address }: Endpoint): Promise<void> {
+async function wave({ address, client }: Endpoint): Promise<void> {
   const [hostname = "", port = ""] = address.split(":");
   const connection = { hostname, port: Number(port) };
   for (const kind of KINDS) {
@@ -93,12 +93,11 @@ async function wave({ address }: Endpoint): Promise<void> {
       await Promise.all(Array.from({ length: CLIENTS_AT_ONCE }, () => kind(connection)));
     }
   }
-  await cancelCalls(address);
+  await cancelCalls(client);
 }
 
 /** On one good connection: streams opened and cancelled, calls cancelled while they run. */
-async function cancelCalls(address: string): Promise<void> {
-  using client = new EtcdClient(address);
+async function cancelCalls(client: EtcdClient): Promise<void> {
   for (let count = 0; count < CLIENTS; count++) {
     const stream = client.watch.watch();
     stream.send({ requestUnion: { case: "createRequest", value: { key: "a" } } });
