@@ -128,12 +128,26 @@ export interface RangeQuery extends KeySpan {
   readonly bytesMax: number;
   /** Values are not needed: a backend may cut each kv at its `metaSize`. */
   readonly keysOnly: boolean;
+  /** The caller would rather have the page packed; a backend that cannot, or not for this page, answers `kvs`. */
+  readonly packed: boolean;
+}
+
+/**
+ * A page as one piece, as it goes out to clients: each kv as field 2 of a protobuf message (the byte 0x12, its length as a
+ * varint, the kv). A database that joins bytes itself saves the cost of a row for each key.
+ */
+export interface PackedKvs {
+  readonly bytes: Uint8Array;
+  /** How many; at least 1. */
+  readonly count: number;
+  readonly lastKey: Uint8Array;
 }
 
 export interface RangePage {
   readonly head: Head;
-  /** In key order. */
+  /** In key order. Empty if `packed` has them. */
   readonly kvs: readonly Uint8Array[];
+  readonly packed: PackedKvs | null;
   /** Whether the interval holds further keys behind the last one answered. */
   readonly more: boolean;
 }

@@ -75,7 +75,7 @@ class MemoryBackend implements Backend {
 
   count(query: KeySpan & { readonly revision: number }) {
     return this.#run((store) => {
-      const all = { ...query, limit: Infinity, bytesMax: Infinity, keysOnly: true };
+      const all = { ...query, limit: Infinity, bytesMax: Infinity, keysOnly: true, packed: false };
       return { head: store.head, count: rangePage(store, all).kvs.length };
     });
   }

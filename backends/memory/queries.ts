@@ -40,13 +40,13 @@ export function rangePage(store: MemoryStore, query: RangeQuery): RangePage {
   for (const row of store.versions.live(query.start, revision)) {
     if (query.end !== null && compareKeys(row.key, query.end) >= 0) break;
     if (kvs.length >= query.limit || (bytes >= query.bytesMax && kvs.length > 0)) {
-      return { head: store.head, kvs, more: true };
+      return { head: store.head, kvs, packed: null, more: true };
     }
     const kv = query.keysOnly ? row.kv.subarray(0, row.metaSize) : row.kv;
     kvs.push(kv);
     bytes += kv.length;
   }
-  return { head: store.head, kvs, more: false };
+  return { head: store.head, kvs, packed: null, more: false };
 }
 
 export function historyPage(store: MemoryStore, query: HistoryQuery): HistoryPage {

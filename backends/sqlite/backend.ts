@@ -27,6 +27,7 @@ import { Durability } from "./durability.ts";
 import { isDiskFailure } from "./errors.ts";
 import { readHistory } from "./history.ts";
 import type { OpenedDatabase } from "./opening.ts";
+import { packNewest } from "./packing.ts";
 import { readSlice, startPage } from "./ranging.ts";
 import { listLeases, listRecords, loadKeys, loadLeases, loadRecords } from "./reading.ts";
 import { SpaceKeeper } from "./space.ts";
@@ -154,18 +155,22 @@ export class SqliteBackend implements Backend {
     this.#usable();
     const head = this.#head;
     const revision = query.revision === 0 ? head.revision : query.revision;
+    if (query.packed && !query.keysOnly && this.#past(revision) === 0) {
+      const page = await this.#read((database) => packNewest(database, query));
+      if (page !== null) return { head, kvs: [], ...page };
+    }
     const work = startPage(query);
     // Ends with the page: each slice moves its start forward.
     while (work.start !== null) {
       if (this.#head.compactRevision > revision) {
         // What is left to read may be trimmed: start over, or let the engine see that it is compacted.
         if (query.revision === 0) return await this.range(query);
-        return { head: this.#head, kvs: work.kvs, more: false };
+        return { head: this.#head, kvs: work.kvs, packed: null, more: false };
       }
       await this.#read((database) => readSlice(database, work, this.#past(revision)));
       if (work.start !== null) await setImmediate();
     }
-    return { head, kvs: work.kvs, more: work.more };
+    return { head, kvs: work.kvs, packed: null, more: work.more };
   }
 
   async count(

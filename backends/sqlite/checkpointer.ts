@@ -14,7 +14,7 @@ import type { Database } from "./driver.ts";
 import { toBackendError } from "./errors.ts";
 
 export interface CheckpointRequest {
-  readonly task: "passive" | "truncate" | "vacuum";
+  readonly task: "passive" | "truncate" | "giveBack";
 }
 
 export interface CheckpointAnswer {
@@ -101,7 +101,7 @@ export class Checkpointer {
     if (this.#isClosing) throw new BackendError("unavailable", "the store is closed");
     await this.#start(async () => {
       this.#gate ??= Promise.withResolvers();
-      const error = await this.#run("vacuum") ?? await this.#run("truncate");
+      const error = await this.#run("giveBack") ?? await this.#run("truncate");
       if (error !== null) throw toBackendError(new Error(error));
     });
   }
@@ -165,7 +165,7 @@ export class Checkpointer {
 
   /** Without a Worker the event loop has to stand still for it. */
   #runHere(task: CheckpointRequest["task"]): void {
-    if (task !== "vacuum") this.#options.database.query.checkpointHere.all();
+    if (task !== "giveBack") this.#options.database.query.checkpointHere.all();
     else this.#options.database.exec("VACUUM");
   }
 }

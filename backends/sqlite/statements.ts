@@ -19,7 +19,8 @@ export const SCHEMA = `
   CREATE INDEX log_key ON log (key);
   CREATE INDEX log_tombstone ON log (key) WHERE live = 0;
   CREATE TABLE current (
-    key BLOB PRIMARY KEY, id INTEGER NOT NULL, lease INTEGER NOT NULL, meta_size INTEGER NOT NULL, kv BLOB NOT NULL
+    key BLOB PRIMARY KEY, id INTEGER NOT NULL, lease INTEGER NOT NULL, meta_size INTEGER NOT NULL,
+    frame BLOB NOT NULL, kv BLOB NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX current_lease ON current (lease) WHERE lease <> 0;
   CREATE TABLE lease (id INTEGER PRIMARY KEY, ttl INTEGER NOT NULL, expires_at INTEGER NOT NULL) STRICT;
@@ -46,10 +47,19 @@ export const STATEMENTS = {
 
   insertLog: `INSERT INTO log VALUES ((?1 << 21) | ?2, ?3, ?4, ?5, ?6, ?7)`,
   // What the log got above a revision becomes current, in order, so that the last row of each key stands.
-  makeCurrent: `INSERT INTO current (key, id, lease, meta_size, kv)
-    SELECT key, id, lease, meta_size, kv FROM log WHERE id >= (?1 + 1) << 21 AND live = 1 ORDER BY id
-    ON CONFLICT (key) DO UPDATE
-    SET id = excluded.id, lease = excluded.lease, meta_size = excluded.meta_size, kv = excluded.kv`,
+  // `frame` goes in front of a kv in a packed page: the byte 0x12 and the kv's length as a varint.
+  makeCurrent: `INSERT INTO current (key, id, lease, meta_size, frame, kv)
+    SELECT key, id, lease, meta_size, unhex(CASE
+      WHEN octet_length(kv) < 1 << 7 THEN format('12%02x', octet_length(kv))
+      WHEN octet_length(kv) < 1 << 14 THEN format('12%02x%02x', octet_length(kv) & 127 | 128, octet_length(kv) >> 7)
+      WHEN octet_length(kv) < 1 << 21 THEN format('12%02x%02x%02x',
+        octet_length(kv) & 127 | 128, octet_length(kv) >> 7 & 127 | 128, octet_length(kv) >> 14)
+      ELSE format('12%02x%02x%02x%02x', octet_length(kv) & 127 | 128, octet_length(kv) >> 7 & 127 | 128,
+        octet_length(kv) >> 14 & 127 | 128, octet_length(kv) >> 21)
+      END), kv
+    FROM log WHERE id >= (?1 + 1) << 21 AND live = 1 ORDER BY id
+    ON CONFLICT (key) DO UPDATE SET id = excluded.id, lease = excluded.lease, meta_size = excluded.meta_size,
+      frame = excluded.frame, kv = excluded.kv`,
   dropDeleted: `DELETE FROM current WHERE key IN (
     SELECT key FROM log l WHERE id >= (?1 + 1) << 21 AND live = 0
     AND NOT EXISTS (SELECT 1 FROM log n WHERE n.key = l.key AND n.id > l.id))`,
@@ -75,6 +85,18 @@ export const STATEMENTS = {
     WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?4`,
   rangeOpen: `SELECT CASE ?2 WHEN 1 THEN substr(kv, 1, meta_size) ELSE kv END FROM current
     WHERE key >= ?1 ORDER BY key LIMIT ?3`,
+  // A page in one piece. Group_concat joins bytes as they are, and the cast only names them so. What is above ?3 bytes
+  // is left out, so that the page stays small; then the two counts differ.
+  pack:
+    `SELECT CAST(group_concat(CASE WHEN octet_length(kv) <= ?3 THEN frame || kv END, '') AS BLOB),
+      count(*), count(CASE WHEN octet_length(kv) <= ?3 THEN 1 END), max(key) FROM (
+    SELECT key, frame, kv FROM current WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?4)`,
+  packOpen:
+    `SELECT CAST(group_concat(CASE WHEN octet_length(kv) <= ?2 THEN frame || kv END, '') AS BLOB),
+      count(*), count(CASE WHEN octet_length(kv) <= ?2 THEN 1 END), max(key) FROM (
+    SELECT key, frame, kv FROM current WHERE key >= ?1 ORDER BY key LIMIT ?3)`,
+  isMore: `SELECT EXISTS (SELECT 1 FROM current WHERE key > ?1 AND key < ?2)`,
+  isMoreOpen: `SELECT EXISTS (SELECT 1 FROM current WHERE key > ?1)`,
   // What `range` would answer: how many rows, and how many bytes.
   measureRange: `SELECT count(*), coalesce(sum(bytes), 0) FROM (
     SELECT CASE ?3 WHEN 1 THEN meta_size ELSE octet_length(kv) END AS bytes FROM current

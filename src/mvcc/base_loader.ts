@@ -85,6 +85,7 @@ async function readWhole(backend: Backend, range: KeyRange, revision: number): P
       limit: PAGE_ROWS,
       bytesMax: PAGE_BYTES,
       keysOnly: false,
+      packed: false,
     });
     for (const kv of page.kvs) versions.push(parseKv(kv));
     const last = versions.at(-1);

@@ -14,7 +14,7 @@ import { CATCH_UP_ROWS, PAGE_BYTES, RANGE_RESTARTS_MAX } from "../limits.ts";
 import { crc32c } from "./crc32c.ts";
 import type { HashStorage } from "./hash_storage.ts";
 import { keyName } from "./key_range.ts";
-import { checkRevision } from "./reader.ts";
+import { checkRevision } from "./range_pages.ts";
 import { parseKv, withoutValue } from "./stored_kv.ts";
 
 export interface HashResult {

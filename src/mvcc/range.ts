@@ -45,12 +45,15 @@ export function assembleRange(
   if (hasRevisionFilters(op) || isSorted(op)) kvs = filterAndSort(op, kvs);
   const more = op.limit > 0 && kvs.length > op.limit;
   if (more) kvs = kvs.slice(0, op.limit);
-  if (op.keysOnly) {
-    // etcd 3.7 answers keys only from its index, which has no lease, unless values had to be read to sort by them.
-    const keepLease = op.sortTarget === SORT_TARGET.VALUE;
-    kvs = kvs.map((kv) => withoutValue(kv, { keepLease }));
-  }
-  return { kind: "range", revision, kvs, more, count };
+  return { kind: "range", revision, kvs: shownKvs(op, kvs), more, count };
+}
+
+/** The key-values as the answer shows them: without their values if only keys were asked for. */
+export function shownKvs(op: RangeOp, kvs: readonly Uint8Array[]): readonly Uint8Array[] {
+  if (!op.keysOnly) return kvs;
+  // etcd 3.7 answers keys only from its index, which has no lease, unless values had to be read to sort by them.
+  const keepLease = op.sortTarget === SORT_TARGET.VALUE;
+  return kvs.map((kv) => withoutValue(kv, { keepLease }));
 }
 
 function isSorted(op: RangeOp): boolean {

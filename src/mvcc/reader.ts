@@ -2,15 +2,28 @@
  * Ranges at a revision. Every answer is of one revision, however many pages it was read in, and its header's revision is
  * that of the snapshot it was read from.
  */
-import type { Backend, Head } from "../../backends/contract.ts";
-import { EtcdError } from "../errors.ts";
-import { PAGE_BYTES, PAGE_ROWS, RANGE_RESTARTS_MAX } from "../limits.ts";
+import type { Backend, Head, PackedKvs } from "../../backends/contract.ts";
 import type { HotCache } from "./hot_cache.ts";
 import { isEmpty, keyName, type KeyRange, successor } from "./key_range.ts";
-import { assembleRange, needsNoValues, rowsNeeded } from "./range.ts";
+import { assembleRange, needsNoValues, rowsNeeded, shownKvs } from "./range.ts";
 import type { RangeCounts } from "./range_counts.ts";
+import { checkRevision, RangeOvertaken, readPages, restartIfOvertaken } from "./range_pages.ts";
 import { parseKv } from "./stored_kv.ts";
 import type { RangeOp, RangeResult } from "./types.ts";
+
+/** A piece of a range's answer. */
+export interface RangePart {
+  readonly kvs: readonly Uint8Array[];
+  /** Instead of `kvs`. */
+  readonly packed: PackedKvs | null;
+  /** The header's. */
+  readonly revision: number;
+  readonly isLast: boolean;
+  /** False but in the last part. */
+  readonly more: boolean;
+  /** 0 but in the last part. */
+  readonly count: number;
+}
 
 export interface ReaderOptions {
   readonly backend: Backend;
@@ -66,88 +79,59 @@ export class Reader {
     return await restartIfOvertaken(async () => {
       const { kvs, head, revision, isWhole } = await this.#readRows(op);
       const count = isWhole ? kvs.length : await this.#count(op.range, { head, revision });
-      const result = assembleRange(op, { kvs, count, revision: head.revision });
-      return result;
+      return assembleRange(op, { kvs, count, revision: head.revision });
     });
   }
 
   async #readRows(op: RangeOp) {
     const kvs: Uint8Array[] = [];
-    const limit = rowsNeeded(op);
-    for await (const page of this.#pages(op, { limit, keysOnly: needsNoValues(op) })) {
+    const pages = readPages(this.#options.backend, {
+      range: op.range,
+      revision: Math.max(op.revision, 0),
+      limit: rowsNeeded(op),
+      keysOnly: needsNoValues(op),
+      packed: false,
+    });
+    for await (const page of pages) {
       for (const kv of page.kvs) kvs.push(kv);
-      if (page.isLast) {
-        const { head, revision, more } = page;
-        return { kvs, head, revision, isWhole: !more };
-      }
+      if (!page.isLast) continue;
+      return { kvs, head: page.head, revision: page.revision, isWhole: !page.more };
     }
     throw new TypeError("a range ended without its last page");
   }
 
   /**
-   * The pages of a range, all at the revision of the first.
-   *
-   * @throws {RangeOvertaken} if a compaction passed the revision meanwhile: later pages may lack what it removed
-   */
-  async *#pages(op: RangeOp, { limit, keysOnly }: { limit: number; keysOnly: boolean }) {
-    const { backend } = this.#options;
-    let start = op.range.start;
-    let revision = Math.max(op.revision, 0);
-    let first: Head | undefined;
-    let left = limit;
-    for (;;) { // Ends with the last page.
-      const page = await backend.range({
-        start,
-        end: op.range.end,
-        revision,
-        limit: Math.min(left, PAGE_ROWS),
-        bytesMax: PAGE_BYTES,
-        keysOnly,
-      });
-      if (first === undefined) {
-        checkRevision(revision, page.head);
-        first = page.head;
-        if (revision === 0) revision = first.revision;
-      } else if (page.head.compactRevision > revision) {
-        throw new RangeOvertaken();
-      }
-      left -= page.kvs.length;
-      const isLast = !page.more || left <= 0;
-      yield { kvs: page.kvs, head: first, revision, more: page.more, isLast };
-      if (isLast) return;
-      start = successor(parseKv(page.kvs.at(-1)!).key);
-      // Others get their turn between the pages of a long list.
-      await new Promise<void>((resolve) => setImmediate(resolve));
-    }
-  }
-
-  /**
-   * A range page by page, each an answer of its own; only the last one tells `more` and `count`. For key order without
-   * filters only.
+   * A range page by page, packed where the backend can; only the last part tells `more` and `count`. For ranges of which
+   * `canStream` holds.
    *
    * @throws {EtcdError} as `range`
    * @throws {RangeOvertaken} if a compaction passed the revision that it reads
    */
-  async *stream(op: RangeOp): AsyncGenerator<{ page: RangeResult; isLast: boolean }> {
-    if (op.range.single || op.countOnly) {
-      yield { page: await this.range(op), isLast: true };
-      return;
-    }
+  async *stream(op: RangeOp): AsyncGenerator<RangePart> {
+    const pages = readPages(this.#options.backend, {
+      range: op.range,
+      revision: Math.max(op.revision, 0),
+      limit: op.limit > 0 ? op.limit : Infinity,
+      keysOnly: op.keysOnly,
+      packed: true,
+    });
     let sent = 0;
-    for await (const read of this.#pages(op, { limit: rowsNeeded(op), keysOnly: op.keysOnly })) {
-      const { head, revision, isLast } = read;
-      const left = op.limit > 0 ? op.limit - sent : Infinity;
-      const kvs = read.kvs.length > left ? read.kvs.slice(0, left) : read.kvs;
-      const page = assembleRange(op, { kvs, count: 0, revision: head.revision });
-      sent += kvs.length;
+    for await (const page of pages) {
+      const { kvs, packed, head, isLast, more } = page;
+      sent += page.count;
+      const part = { kvs: shownKvs(op, kvs), packed, revision: head.revision, isLast };
       if (!isLast) {
-        yield { page, isLast };
+        yield { ...part, more: false, count: 0 };
         continue;
       }
-      const more = read.more || kvs.length < read.kvs.length;
-      const count = more ? await this.#count(op.range, { head, revision }) : sent;
-      this.#rememberPage(op, { kvs, sent, more, count, revision });
-      yield { page: { ...page, more, count }, isLast };
+      const count = more ? await this.#count(op.range, page) : sent;
+      if (more && page.lastKey !== null) {
+        // What follows this page will be asked for next.
+        const rest = { start: successor(page.lastKey), end: op.range.end, single: false };
+        const at = { revision: page.revision, count: count - sent };
+        this.#options.counts.setPage(rest, at);
+      }
+      yield { ...part, more, count };
     }
   }
 
@@ -183,53 +167,4 @@ export class Reader {
       this.#options.counts.setLive(range, count);
     }
   }
-
-  /** What follows a limited page will be asked for next; its count is known already. */
-  #rememberPage(
-    op: RangeOp,
-    page: {
-      kvs: readonly Uint8Array[];
-      sent: number;
-      more: boolean;
-      count: number;
-      revision: number;
-    },
-  ): void {
-    const last = page.kvs.at(-1);
-    if (!page.more || last === undefined) return;
-    const rest = { start: successor(parseKv(last).key), end: op.range.end, single: false };
-    const { revision, count, sent } = page;
-    this.#options.counts.setPage(rest, { revision, count: count - sent });
-  }
-}
-
-/** A compaction passed the revision that a range was being read at. */
-export class RangeOvertaken extends Error {
-  constructor() {
-    super("a compaction overtook the range");
-    this.name = "RangeOvertaken";
-  }
-}
-
-/**
- * Reads again, at the revision it finds then.
- *
- * @throws {EtcdError} `timeout` when it was overtaken too often
- */
-export async function restartIfOvertaken<T>(read: () => Promise<T>): Promise<T> {
-  for (let attempt = 1;; attempt++) { // Ends with an answer, or after RANGE_RESTARTS_MAX.
-    try {
-      return await read();
-    } catch (error) {
-      if (!(error instanceof RangeOvertaken)) throw error;
-      if (attempt === RANGE_RESTARTS_MAX) throw new EtcdError("timeout", { cause: error });
-    }
-  }
-}
-
-/** @throws {EtcdError} `futureRevision`, `compacted` */
-export function checkRevision(revision: number, head: Head): void {
-  if (revision <= 0) return;
-  if (revision > head.revision) throw new EtcdError("futureRevision");
-  if (revision < head.compactRevision) throw new EtcdError("compacted");
 }

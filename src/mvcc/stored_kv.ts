@@ -7,7 +7,7 @@
  *                                                                   └ metaSize
  */
 import assert from "node:assert/strict";
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import { Bytes, varintSize, varintSize64 } from "../wire/bytes.ts";
 
 /** What a version is made of. */
@@ -76,8 +76,11 @@ export class Version implements KeyValue {
   }
 }
 
-/** Encodes a version into memory that `allocate` gives. Zero fields are left out, as protobuf does. */
-export function encodeKv(fields: KeyValue, allocate: (size: number) => Buffer): Version {
+/** Encodes a version, into memory that `allocate` gives. Zero fields are left out, as protobuf does. */
+export function encodeKv(
+  fields: KeyValue,
+  allocate: (size: number) => Buffer = Buffer.alloc,
+): Version {
   const { key, createRevision, modRevision, version, lease, value } = fields;
   const metaSize = bytesFieldSize(key) + numberFieldSize(createRevision) +
     numberFieldSize(modRevision) + numberFieldSize(version) +

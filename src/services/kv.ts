@@ -13,7 +13,9 @@ import { compactCommand, deleteCommand, putCommand, txnCommand } from "../mvcc/c
 import type { Compactor } from "../compaction/compactor.ts";
 import { costOf } from "../mvcc/quota.ts";
 import { canStream } from "../mvcc/range.ts";
-import { RangeOvertaken, restartIfOvertaken } from "../mvcc/reader.ts";
+import { RangeOvertaken, restartIfOvertaken } from "../mvcc/range_pages.ts";
+import type { RangePart } from "../mvcc/reader.ts";
+import type { Store } from "../mvcc/store.ts";
 import { containsPut, isWrite } from "../mvcc/txn.ts";
 import type { RangeOp } from "../mvcc/types.ts";
 import type { MessageParts, StreamCall } from "../transport/call.ts";
@@ -24,6 +26,7 @@ import {
   encodeDelete,
   encodePut,
   encodeRange,
+  encodeRangePart,
   encodeRangeStream,
   encodeTxn,
   fullHeader,
@@ -84,10 +87,9 @@ async function range(options: ServiceOptions, bytes: Uint8Array): Promise<Messag
 /** Packs each page as it comes, so that a long list is held once, and in few pieces. */
 async function pagedRange({ store, header }: ServiceOptions, op: RangeOp): Promise<MessageParts> {
   const parts: Uint8Array[] = [];
-  for await (const { page } of store.reader.stream(op)) {
-    // Only the last page has `more` and `count`, and fields are written in the order of their numbers.
-    const fields = parts.length === 0 ? fullHeader(header, page.revision) : null;
-    parts.push(...encodeRange(page, fields));
+  for await (const part of store.reader.stream(op)) {
+    const fields = parts.length === 0 ? fullHeader(header, part.revision) : null;
+    parts.push(...encodeRangePart(part, fields));
   }
   return parts;
 }
@@ -136,9 +138,9 @@ async function rangeStream({ store, header }: ServiceOptions, call: StreamCall):
     const request = decodeStreamed(RangeRequestSchema, bytes);
     checkRangeStream(request);
     try {
-      for await (const { page, isLast } of store.reader.stream(toRange(request))) {
-        const fields = isLast ? fullHeader(header, page.revision) : null;
-        const isTaken = call.send(encodeRangeStream(encodeRange(page, fields)));
+      for await (const part of rangeParts(store, toRange(request))) {
+        const fields = part.isLast ? fullHeader(header, part.revision) : null;
+        const isTaken = call.send(encodeRangeStream(encodeRangePart(part, fields)));
         if (!isTaken) await call.drained();
         if (call.signal.aborted) return;
       }
@@ -147,4 +149,10 @@ async function rangeStream({ store, header }: ServiceOptions, call: StreamCall):
       throw error instanceof RangeOvertaken ? new EtcdError("compacted", { cause: error }) : error;
     }
   }
+}
+
+/** The parts of any range that RangeStream takes: one, if it is not worth more. */
+async function* rangeParts(store: Store, op: RangeOp): AsyncGenerator<RangePart> {
+  if (canStream(op)) return yield* store.reader.stream(op);
+  yield { ...await store.reader.range(op), packed: null, isLast: true };
 }

@@ -4,6 +4,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { DeleteResult, OpResult, PutResult, RangeResult, TxnResult } from "../mvcc/types.ts";
+import type { RangePart } from "../mvcc/reader.ts";
 import { Bytes, varintSize } from "../wire/bytes.ts";
 import type { HeaderEncoder } from "./header.ts";
 
@@ -42,22 +43,46 @@ function innerHeader(revision: number): Header {
 }
 
 export function encodeRange(result: RangeResult, header: Header | null): Uint8Array[] {
+  return encodeRangePart({ ...result, packed: null }, header);
+}
+
+/** A piece of a `RangeResponse`: header, key-values, `more` and `count`, as far as it has them. */
+export function encodeRangePart(
+  part: Pick<RangePart, "kvs" | "packed" | "more" | "count">,
+  header: Header | null,
+): Uint8Array[] {
+  if (part.packed === null) return encodeKvs(part, header);
+  const front = new Bytes(Buffer.allocUnsafe(header?.size ?? 0));
+  header?.write(front);
+  const tail = new Bytes(Buffer.allocUnsafe(tailSize(part)));
+  writeTail(tail, part);
+  return [front.buffer, part.packed.bytes, tail.buffer];
+}
+
+type Tail = Pick<RangePart, "more" | "count">;
+
+function tailSize({ more, count }: Tail): number {
+  return (more ? 2 : 0) + countSize(count);
+}
+
+function writeTail(out: Bytes, { more, count }: Tail): void {
+  out.boolField(0x18, more);
+  out.numberField(0x20, count);
+}
+
+function encodeKvs(part: Tail & Pick<RangePart, "kvs">, header: Header | null): Uint8Array[] {
+  const { kvs } = part;
   const parts: Uint8Array[] = [];
-  const { kvs } = result;
   let from = 0;
   let isFirst = true;
   do {
     const { to, size } = chunk(kvs, from);
     const isLast = to === kvs.length;
-    const tail = isLast ? (result.more ? 2 : 0) + countSize(result.count) : 0;
-    const head = isFirst && header !== null ? header.size : 0;
-    const out = new Bytes(Buffer.allocUnsafe(head + size + tail));
+    const front = isFirst && header !== null ? header.size : 0;
+    const out = new Bytes(Buffer.allocUnsafe(front + size + (isLast ? tailSize(part) : 0)));
     if (isFirst) header?.write(out);
     for (let i = from; i < to; i++) out.messageField(0x12, kvs[i]!);
-    if (isLast) {
-      out.boolField(0x18, result.more);
-      out.numberField(0x20, result.count);
-    }
+    if (isLast) writeTail(out, part);
     parts.push(out.buffer);
     from = to;
     isFirst = false;

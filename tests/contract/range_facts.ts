@@ -1,7 +1,7 @@
 /** `range`, `count` and `load`. */
 
 import assert from "node:assert/strict";
-import type { KeySpan } from "../../backends/contract.ts";
+import type { KeySpan, PackedKvs } from "../../backends/contract.ts";
 import type { Dice } from "./dice.ts";
 import { AWKWARD_KEYS, growHistory, Model } from "./model.ts";
 import {
@@ -147,6 +147,29 @@ export const rangeFacts: readonly Fact[] = [
     },
   },
   {
+    name: "range() packs what it would list, or lists it",
+    async check(subject) {
+      // Around each step of a length's varint, up to what is too large to be packed with others.
+      const sizes = [0, 90, 100, 110, 127, 128, 3_000, 16_383, 16_384, 16_500, 3_000_000];
+      const rows = sizes.map((size, sub) =>
+        putRow(bytes(`k${100 + sub}`), { revision: 2, sub, value: new Uint8Array(size).fill(sub) })
+      );
+      await append(subject, { rows });
+      for (const limit of [1, 2, 6, sizes.length, 100]) {
+        for (const start of ["", "k101", "k105", "k110", "l"].map((text) => bytes(text))) {
+          for (const end of [null, bytes("k109")]) {
+            const query = { start, end, limit };
+            const listed = await range(subject.backend, query);
+            const page = await range(subject.backend, { ...query, packed: true });
+            assert.equal(page.more, listed.more);
+            if (page.packed === null) assertSameBytes(page.kvs, listed.kvs);
+            else assertPacked(page.packed, listed.kvs);
+          }
+        }
+      }
+    },
+  },
+  {
     name: "load() answers in the order of the question, with null where there is nothing",
     async check(subject) {
       const a = putRow(bytes("a"), { revision: 2 });
@@ -166,6 +189,24 @@ export const rangeFacts: readonly Fact[] = [
     },
   },
 ];
+
+/** Each kv as field 2 of a message, in order. */
+function assertPacked(packed: PackedKvs, kvs: readonly Uint8Array[]): void {
+  assert.equal(packed.count, kvs.length);
+  const found: Uint8Array[] = [];
+  for (let at = 0; at < packed.bytes.length;) {
+    assert.equal(packed.bytes[at++], 0x12);
+    let size = 0;
+    for (let shift = 0, byte = 0x80; byte >= 0x80; shift += 7) {
+      byte = packed.bytes[at++] ?? 0;
+      size |= (byte & 0x7f) << shift;
+    }
+    found.push(packed.bytes.subarray(at, at += size));
+  }
+  assertSameBytes(found, kvs);
+  const last = kvs.at(-1);
+  assert.ok(last !== undefined && last.toHex().includes(packed.lastKey.toHex()));
+}
 
 async function assertReadsAt(
   { backend }: Subject,

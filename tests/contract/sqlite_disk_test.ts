@@ -191,7 +191,7 @@ Deno.test("sqlite: a full disk is `full`, writes nothing, and ends with the need
 
 Deno.test("sqlite: trimmed space goes back to the file system by itself when it is much", () => {
   const space = { freeBytesMin: 64 * KIB, freeShareMin: 0.1 };
-  return withBackend({ space }, async (backend, path) => {
+  return withBackend({ space }, async (backend) => {
     await putMany(backend, { batches: 200 });
     const head = await backend.head();
     await backend.append(batchAt(head, { compactRevision: head.revision }));

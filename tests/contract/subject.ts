@@ -90,6 +90,7 @@ export function range(backend: Backend, query: Partial<RangeQuery> = {}): Promis
     limit: 1_000_000,
     bytesMax: Number.MAX_SAFE_INTEGER,
     keysOnly: false,
+    packed: false,
     ...query,
   });
 }
@@ -98,9 +99,10 @@ export function range(backend: Backend, query: Partial<RangeQuery> = {}): Promis
 export function assertSameBytes(
   actual: readonly (Uint8Array | null)[],
   expected: readonly (Uint8Array | null)[],
-  message?: string,
+  message = "",
 ): void {
-  assert.equal(actual.map(hexOf).join("\n"), expected.map(hexOf).join("\n"), message);
+  const [found, wanted] = [actual, expected].map((values) => values.map(hexOf).join("\n"));
+  assert.ok(found === wanted, `${message}\nfound:\n${found}\nexpected:\n${wanted}`);
 }
 
 function hexOf(value: Uint8Array | null): string {

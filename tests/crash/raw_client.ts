@@ -58,18 +58,39 @@ const WATCHES = 5;
 /** Opens watches, sees them created, and vanishes. */
 export async function vanishWithWatches(connection: RawConnection): Promise<void> {
   const { session, socket } = await openSession(connection);
-  const value = { key: bytesOf("alive"), rangeEnd: bytesOf("\0") };
-  const request = create(WatchRequestSchema, { requestUnion: { case: "createRequest", value } });
-  const message = toBinary(WatchRequestSchema, request);
-  const calls = Array.from({ length: WATCHES }, () => callOf(session, "/etcdserverpb.Watch/Watch"));
-  await Promise.all(calls.map(async (call) => {
+  await Promise.all(Array.from({ length: WATCHES }, async () => {
+    const call = callOf(session, "/etcdserverpb.Watch/Watch");
     const created = new Promise((resolve) => call.once("data", resolve));
-    const head = new Uint8Array([0, 0, 0, 0, message.length]);
-    await writeTo(call, new Uint8Array([...head, ...message]));
+    await writeTo(call, watchMessage());
     await created;
   }));
   reset(socket);
   await closed(session);
+}
+
+/** Fewer than the thousand resets that HTTP/2 servers take for an attack. */
+const CANCELLED = 500;
+
+/** Opens watches on one connection and cancels each, one half before they can be created. */
+export async function cancelStreams(connection: RawConnection): Promise<void> {
+  const { session, socket } = await openSession(connection);
+  for (let count = 0; count < CANCELLED; count++) {
+    const call = callOf(session, "/etcdserverpb.Watch/Watch");
+    const created = new Promise((resolve) => call.once("data", resolve));
+    await writeTo(call, watchMessage());
+    if (count % 2 === 0) await created;
+    call.close(http2.constants.NGHTTP2_CANCEL);
+  }
+  reset(socket);
+  await closed(session);
+}
+
+/** A request to watch all keys from `alive` on, framed. */
+function watchMessage(): Uint8Array {
+  const value = { key: bytesOf("alive"), rangeEnd: bytesOf("\0") };
+  const request = create(WatchRequestSchema, { requestUnion: { case: "createRequest", value } });
+  const message = toBinary(WatchRequestSchema, request);
+  return new Uint8Array([0, 0, 0, 0, message.length, ...message]);
 }
 
 async function connect({ hostname, port }: RawConnection): Promise<net.Socket> {
