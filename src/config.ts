@@ -42,6 +42,8 @@ export interface Config {
   readonly watchProgressNotifyIntervalMs: number;
   /** The etcd that Status and /version claim to be; clients choose features by it. */
   readonly emulatedEtcdVersion: string;
+  /** False sends unary calls through the gRPC library as well: slower, for finding faults. */
+  readonly unaryFastPath: boolean;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
 }
@@ -59,6 +61,7 @@ export const DEFAULT_CONFIG: Config = {
   maxTxnOps: TXN_OPS_MAX,
   watchProgressNotifyIntervalMs: 600_000,
   emulatedEtcdVersion: "3.7.1",
+  unaryFastPath: true,
   logLevel: "info",
   logFormat: "plain",
 };

@@ -1,7 +1,9 @@
 /** The composition root: builds every part once, starts them in order, stops them in reverse. */
 import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
 import { type Backend, BackendError } from "../backends/contract.ts";
 import { openBackend } from "../backends/registry.ts";
+import { addressOf, clientUrls } from "./client_urls.ts";
 import { Compactor } from "./compaction/compactor.ts";
 import type { Config } from "./config.ts";
 import { EtcdError } from "./errors.ts";
@@ -45,14 +47,15 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
   await using started = new AsyncDisposableStack();
   const backend = await openBackend(config.endpoint, { now: wallClock(), randomId, log });
   started.defer(() => backend.close());
-  const engine = await startEngine({ backend, config, log });
-  started.use(engine);
+  // The port may be any free one, which is known only later.
+  const listening = { ...config.listenAddress };
+  const engine = started.use(await startEngine({ backend, listening, config, log }));
   const server = createGrpcServer({
     methods: engine.methods,
     maxReceiveBytes: config.maxRequestBytes + REQUEST_OVERHEAD_BYTES,
     maxConcurrentStreams: STREAMS_MAX,
     keepalive: KEEPALIVE,
-    hotPath: true,
+    hotPath: config.unaryFastPath,
     toStatus: backendStatus,
     onDefect: (error, path) => log("error", "defect: a call failed", { path, error }),
   });
@@ -61,6 +64,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     onHttp2: (socket) => server.accept(socket),
     onError: (error) => log("warn", "Cannot accept a connection", { error }),
   });
+  listening.port = listener.port;
   started.defer(() => server.drain(DRAIN_GRACE_MS));
   started.defer(() => listener.close());
   const running = started.move();
@@ -72,12 +76,13 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
 
 interface EngineOptions {
   readonly backend: Backend;
+  readonly listening: { readonly host: string; readonly port: number };
   readonly config: Config;
   readonly log: Log;
 }
 
 /** Everything between the backend and the transport. */
-async function startEngine({ backend, config, log }: EngineOptions) {
+async function startEngine({ backend, listening, config, log }: EngineOptions) {
   await using started = new AsyncDisposableStack();
   const store = started.use(await Store.open({ backend, now, log }));
   // Before anything is written, so that it sees every commit.
@@ -95,7 +100,8 @@ async function startEngine({ backend, config, log }: EngineOptions) {
   const lessor = started.use(new Lessor({ store, now, randomId: randomLeaseId, log }));
   await lessor.start();
   const downgrade = await Downgrade.open({ store, version: config.emulatedEtcdVersion });
-  const methods = methodTable({ store, hub, identity, compactor, lessor, downgrade, config });
+  const parts = { store, hub, identity, compactor, lessor, downgrade };
+  const methods = methodTable({ ...parts, listening, config });
   const running = started.move();
   return { methods, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
@@ -107,11 +113,12 @@ interface Parts {
   readonly compactor: Compactor;
   readonly lessor: Lessor;
   readonly downgrade: Downgrade;
+  readonly listening: EngineOptions["listening"];
   readonly config: Config;
 }
 
 function methodTable(parts: Parts): MethodTable {
-  const { store, hub, identity, compactor, lessor, downgrade, config } = parts;
+  const { store, hub, identity, compactor, lessor, downgrade, listening, config } = parts;
   const { memberId } = identity;
   const options = {
     store,
@@ -120,7 +127,8 @@ function methodTable(parts: Parts): MethodTable {
     requestBytesMax: config.maxRequestBytes,
     txnOpsMax: config.maxTxnOps,
   };
-  const { name, advertiseClientUrls, emulatedEtcdVersion: version } = config;
+  const { name, emulatedEtcdVersion: version, advertiseClientUrls: advertised } = config;
+  const urls = { advertised, listening, hostname: hostname() };
   const etcd = guarded([
     ...kvMethods({ ...options, compactor }),
     ...watchMethods({
@@ -130,7 +138,11 @@ function methodTable(parts: Parts): MethodTable {
       requestBytesMax: config.maxRequestBytes,
     }),
     ...leaseMethods({ ...options, lessor }),
-    ...clusterMethods({ ...options, name, advertiseClientUrls }),
+    ...clusterMethods({
+      ...options,
+      name,
+      clientUrls: (authority) => clientUrls(urls, authority),
+    }),
     ...maintenanceMethods({ ...options, compactor, downgrade, version }),
   ]);
   return new Map([...etcd, ...healthMethods()]);
@@ -171,8 +183,4 @@ function randomId(): bigint {
 /** etcd's own lease ids are positive. */
 function randomLeaseId(): bigint {
   return randomBytes(8).readBigUInt64BE() >> 1n || 1n;
-}
-
-function addressOf({ host, port }: { host: string; port: number }): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

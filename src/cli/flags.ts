@@ -134,6 +134,14 @@ const TABLE: FlagTable = {
     help: "The etcd version that the server says it is. Clients choose features by it.",
     parse: parseVersion,
   },
+  unaryFastPath: {
+    name: "unary-fast-path",
+    placeholder: "true|false",
+    default: "true",
+    help:
+      "Whether unary calls are served in front of the gRPC library; `false` is slower, and for finding faults.",
+    parse: (text) => parseChoice(text, ["true", "false"]) === "true",
+  },
   logLevel: {
     name: "log-level",
     placeholder: LOG_LEVELS.join("|"),

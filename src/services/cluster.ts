@@ -18,8 +18,8 @@ import { pathOf, type ServiceMethods, type ServiceOptions, unary } from "./servi
 
 export interface ClusterServiceOptions extends ServiceOptions {
   readonly name: string;
-  /** URLs that clients reach this server by; if empty, each client is told the address that it used itself. */
-  readonly advertiseClientUrls: readonly string[];
+  /** URLs that clients reach this server by; `authority` is what the asking one called it. */
+  readonly clientUrls: (authority: string) => readonly string[];
 }
 
 export function clusterMethods(options: ClusterServiceOptions): ServiceMethods {
@@ -85,13 +85,8 @@ export function clusterMethods(options: ClusterServiceOptions): ServiceMethods {
   ];
 }
 
-function member(
-  { header, name, advertiseClientUrls }: ClusterServiceOptions,
-  context: CallContext,
-) {
-  const clientURLs = advertiseClientUrls.length > 0
-    ? [...advertiseClientUrls]
-    : [`http://${context.authority}`];
+function member({ header, name, clientUrls }: ClusterServiceOptions, context: CallContext) {
+  const clientURLs = [...clientUrls(context.authority)];
   return { ID: header.identity.memberId, name, peerURLs: [], clientURLs, isLearner: false };
 }
 

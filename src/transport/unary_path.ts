@@ -67,6 +67,17 @@ function sendOkTrailers(this: ServerHttp2Stream): void {
   this.sendTrailers(OK_TRAILERS);
 }
 
+/** Writes a large answer no faster than the client takes it; else the connection would hold a copy of all of it. */
+function writeInTurn(stream: ServerHttp2Stream, chunks: readonly Uint8Array[], from = 0): void {
+  for (let at = from; at < chunks.length - 1; at++) {
+    if (stream.write(chunks[at])) continue;
+    // If the stream ends instead, there is nobody left to write to.
+    stream.once("drain", () => writeInTurn(stream, chunks, at + 1));
+    return;
+  }
+  stream.end(chunks.at(-1));
+}
+
 /** Serves one call. */
 export function serveUnary(
   stream: ServerHttp2Stream,
@@ -174,13 +185,10 @@ class UnaryCall implements CallContext {
     const stream = this.#stream;
     // The stream can be gone before its `close` event has told; that event then ends the call.
     if (stream.destroyed || stream.closed) return;
-    const chunks = frameMessage(parts);
-    const last = chunks.pop();
     this.#finish(GRPC.OK);
     stream.on("wantTrailers", sendOkTrailers);
     stream.respond(RESPONSE_HEADERS, RESPONSE_OPTIONS);
-    for (const chunk of chunks) stream.write(chunk);
-    stream.end(last);
+    writeInTurn(stream, frameMessage(parts));
   }
 
   #fail(error: unknown): void {

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { oracleTools } from "./oracle.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
 
 /** Where one run of a server keeps its things. */
 export interface RunPlace {
@@ -64,8 +65,12 @@ function rhinoOn(
   return async (place, cleanup) => ({
     command: Deno.execPath(),
     args: [
+      // As `deno task start` does, so that a missing permission shows.
       "run",
-      "-A",
+      "--quiet",
+      `--config=${CONFIG}`,
+      "--permission-set=serve",
+      "--no-prompt",
       MAIN,
       "--listen-address",
       `127.0.0.1:${place.port ?? 0}`,
