@@ -6,7 +6,7 @@
  *
  * const config = makeConfig({ endpoint: "memory://", listenAddress: { host: "127.0.0.1", port: 0 } });
  * await using server = await startServer(config, () => {});
- * console.log(server.address);
+ * const endpoint = `http://${server.address}`;
  * ```
  */
 export { type Config, DEFAULT_CONFIG, makeConfig } from "./config.ts";

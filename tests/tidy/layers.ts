@@ -11,6 +11,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/limits.ts": [],
   "src/wire/": BASE,
   "src/config.ts": ["src/limits.ts"],
+  "src/client_urls.ts": [],
   "src/log.ts": ["src/config.ts"],
   // Makes what the header of each answer carries.
   "src/identity.ts": [...ENGINE, "src/services/header.ts"],
