@@ -140,7 +140,8 @@ export interface PackedKvs {
   readonly bytes: Uint8Array;
   /** How many; at least 1. */
   readonly count: number;
-  readonly lastKey: Uint8Array;
+  /** `null` if no further keys follow the page: then nobody needs it. */
+  readonly lastKey: Uint8Array | null;
 }
 
 export interface RangePage {

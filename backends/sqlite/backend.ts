@@ -103,20 +103,14 @@ export class SqliteBackend implements Backend {
     });
   }
 
-  /**
-   * Runs one read inside one SQL transaction, which takes SQLite's locks once for all its statements. The answer waits
-   * until what it saw is on disk.
-   */
-  async #read<T>(call: (database: Database) => T): Promise<T> {
-    const database = this.#usable();
-    const { query } = database;
-    query.begin.run();
-    let answer: T;
-    try {
-      answer = call(database);
-    } finally {
-      query.commit.run();
-    }
+  /** Runs one read inside one SQL transaction, which takes SQLite's locks once for all its statements. */
+  #read<T>(call: (database: Database) => T): Promise<T> {
+    return this.#readOnce((database) => inTransaction(database, call));
+  }
+
+  /** Runs one read of one statement. The answer waits until what it saw is on disk. */
+  async #readOnce<T>(call: (database: Database) => T): Promise<T> {
+    const answer = call(this.#usable());
     const settled = this.#durability.settled();
     if (settled !== null) await settled;
     return answer;
@@ -143,12 +137,14 @@ export class SqliteBackend implements Backend {
   }
 
   load(query: LoadQuery): Promise<Loaded> {
-    return this.#read((database) => ({
+    const isOne = query.keys.length + query.leases.length + query.records.length === 1;
+    const read = (database: Database) => ({
       head: this.#head,
       kvs: loadKeys(database, { ...query, revision: this.#past(query.revision) }),
       leases: loadLeases(database, { ids: query.leases, nowMs: this.#options.now() }),
       records: loadRecords(database, query.records),
-    }));
+    });
+    return isOne ? this.#readOnce(read) : this.#read(read);
   }
 
   async range(query: RangeQuery): Promise<RangePage> {
@@ -325,5 +321,15 @@ export class SqliteBackend implements Backend {
     }
     this.#opened.database.close();
     this.#opened.lock.release();
+  }
+}
+
+function inTransaction<T>(database: Database, call: (database: Database) => T): T {
+  const { query } = database;
+  query.begin.run();
+  try {
+    return call(database);
+  } finally {
+    query.commit.run();
   }
 }

@@ -153,7 +153,7 @@ function readPast({ query }: Database, { end, keysOnly, revision }: RangeQuery):
 }
 
 /** The first key behind this one. */
-function successor(key: Uint8Array): Uint8Array {
+export function successor(key: Uint8Array): Uint8Array {
   const next = new Uint8Array(key.length + 1);
   next.set(key);
   return next;

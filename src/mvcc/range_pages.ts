@@ -60,7 +60,7 @@ export async function* readPages(backend: Backend, options: PagesOptions): Async
       throw new RangeOvertaken();
     }
     const count = packed?.count ?? kvs.length;
-    const lastKey = packed?.lastKey ?? lastKeyOf(kvs);
+    const lastKey = packed === null ? lastKeyOf(kvs) : packed.lastKey;
     left -= count;
     const isLast = !more || left <= 0 || lastKey === null;
     yield { kvs, packed, count, lastKey, head: first, revision, more, isLast };

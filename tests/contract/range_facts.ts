@@ -1,7 +1,7 @@
 /** `range`, `count` and `load`. */
 
 import assert from "node:assert/strict";
-import type { KeySpan, PackedKvs } from "../../backends/contract.ts";
+import type { KeySpan, PackedKvs, RangePage } from "../../backends/contract.ts";
 import type { Dice } from "./dice.ts";
 import { AWKWARD_KEYS, growHistory, Model } from "./model.ts";
 import {
@@ -163,7 +163,7 @@ export const rangeFacts: readonly Fact[] = [
             const page = await range(subject.backend, { ...query, packed: true });
             assert.equal(page.more, listed.more);
             if (page.packed === null) assertSameBytes(page.kvs, listed.kvs);
-            else assertPacked(page.packed, listed.kvs);
+            else assertPacked(page.packed, listed);
           }
         }
       }
@@ -191,7 +191,7 @@ export const rangeFacts: readonly Fact[] = [
 ];
 
 /** Each kv as field 2 of a message, in order. */
-function assertPacked(packed: PackedKvs, kvs: readonly Uint8Array[]): void {
+function assertPacked(packed: PackedKvs, { kvs, more }: RangePage): void {
   assert.equal(packed.count, kvs.length);
   const found: Uint8Array[] = [];
   for (let at = 0; at < packed.bytes.length;) {
@@ -204,8 +204,8 @@ function assertPacked(packed: PackedKvs, kvs: readonly Uint8Array[]): void {
     found.push(packed.bytes.subarray(at, at += size));
   }
   assertSameBytes(found, kvs);
-  const last = kvs.at(-1);
-  assert.ok(last !== undefined && last.toHex().includes(packed.lastKey.toHex()));
+  assert.equal(packed.lastKey !== null, more);
+  if (packed.lastKey !== null) assert.ok(kvs.at(-1)?.toHex().includes(packed.lastKey.toHex()));
 }
 
 async function assertReadsAt(
