@@ -23,4 +23,4 @@ STOPSIGNAL SIGTERM
 ENV RHINO_ENDPOINT=/data/db/state.db
 ENTRYPOINT ["deno", "run", "--quiet", "--cached-only", "--frozen", "--no-prompt", \
   "--permission-set=serve", "--allow-read=/data,/app", "--allow-write=/data", \
-  "--v8-flags=--min-semi-space-size=16,--max-semi-space-size=32", "src/main.ts"]
+  "--v8-flags=--min-semi-space-size=4,--max-semi-space-size=8", "src/main.ts"]

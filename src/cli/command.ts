@@ -26,7 +26,7 @@ export class UsageError extends Error {
 }
 
 /** Set by tests and tools of this repository rather than by operators. */
-const FOREIGN_VARIABLES = /^RHINO_(TEST_|BENCH_|SEED$|RUNS$)/;
+const FOREIGN_VARIABLES = /^RHINO_(TEST_|BENCH_|CRASH_|SEED$|RUNS$|UPDATES$)/;
 
 /**
  * What the invocation asks for. A flag wins over its environment variable, and the last of repeated flags over those

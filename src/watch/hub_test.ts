@@ -163,7 +163,7 @@ async function checkHandOver(seed: number): Promise<void> {
     const isOvertaken = () => outlet.seen.some((news) => news.startsWith(`overtaken ${id} by`));
     await outlet.until(() => got().length >= wanted.length || isOvertaken());
     const due = isOvertaken() ? wanted.slice(0, got().length) : wanted;
-    assert.deepEqual(got(), due, `SEED=${seed}: watcher ${id} of ${key} from ${start}`);
+    assert.deepEqual(got(), due, `seed ${seed}: watcher ${id} of ${key} from ${start}`);
   }
 }
 

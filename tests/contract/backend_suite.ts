@@ -58,14 +58,14 @@ export function testBackend(options: SuiteOptions): void {
   }
 }
 
-/** A failure names the seed with which `SEED=… deno test` shows it again. */
+/** A failure names the seed with which `RHINO_SEED=… deno test` shows it again. */
 async function tryFact(fact: Fact, createStore: () => Promise<TestStore>): Promise<void> {
   for (const seed of fact.rollsDice === true ? seedsToTry() : [0]) {
     try {
       await checkFact(fact, { store: await createStore(), dice: new Dice(seed) });
     } catch (error) {
       if (fact.rollsDice !== true) throw error;
-      throw new Error(`failed with SEED=${seed}`, { cause: error });
+      throw new Error(`failed with RHINO_SEED=${seed}`, { cause: error });
     }
   }
 }

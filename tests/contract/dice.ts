@@ -25,6 +25,6 @@ export class Dice {
 
 /** Seeds to try: some that are always the same and a fresh one, or the one that `SEED` in the environment names. */
 export function seedsToTry(): number[] {
-  const wanted = Deno.env.get("SEED");
+  const wanted = Deno.env.get("RHINO_SEED");
   return wanted === undefined ? [1, 2, Date.now() >>> 0] : [Number(wanted)];
 }
