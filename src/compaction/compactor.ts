@@ -34,8 +34,8 @@ export class Compactor implements AsyncDisposable {
   #trimming: Promise<void> | undefined;
   #isStale = false;
   #closed = false;
-  /** Everything that this compact revision lets go is gone. */
-  #trimmedRevision: number;
+  /** Exactly what this compact revision lets go is gone; `undefined` when no revision is sure to be that one. */
+  #trimmedRevision: number | undefined;
 
   constructor(options: CompactorOptions) {
     this.#options = options;
@@ -84,7 +84,16 @@ export class Compactor implements AsyncDisposable {
       const { compactRevision } = this.#options.store.head;
       await this.#hash(compactRevision);
       for (let done = false; !done && !this.#closed;) done = await this.#step();
-      this.#trimmedRevision = compactRevision;
+      // Steps go on by themselves to what a newer compaction lets go: for its checksum it is too late then.
+      this.#trimmedRevision = await this.#standsAt(compactRevision) ? compactRevision : undefined;
+    }
+  }
+
+  async #standsAt(compactRevision: number): Promise<boolean> {
+    try {
+      return (await this.#options.store.backend.head()).compactRevision === compactRevision;
+    } catch {
+      return false;
     }
   }
 
@@ -92,7 +101,7 @@ export class Compactor implements AsyncDisposable {
   async #hash(compactRevision: number): Promise<void> {
     const { store: { backend, head }, log } = this.#options;
     const before = this.#trimmedRevision;
-    if (compactRevision <= before) return;
+    if (before === undefined || compactRevision <= before) return;
     try {
       const all = { start: new Uint8Array(0), end: null, revision: compactRevision };
       const { count } = await backend.count(all);

@@ -118,12 +118,25 @@ export class Lessor implements AsyncDisposable {
 
   async #revokeExpired(): Promise<void> {
     const { store, now } = this.#options;
-    const { leases } = await store.backend.leases(LEASE_REVOKES_PER_CHECK);
-    const expired = leases.filter((lease) => lease.remainingMs <= 0);
-    const next = leases[expired.length];
-    const isCut = expired.length === LEASE_REVOKES_PER_CHECK;
-    this.#nextExpiryMs = next !== undefined ? now() + next.remainingMs : isCut ? now() : Infinity;
-    await Promise.all(expired.map((lease) => store.submit(expireCommand(lease.id, store.alarms))));
+    const before = this.#nextExpiryMs;
+    // From here on commits tell of what the list below may lack.
+    this.#nextExpiryMs = Infinity;
+    try {
+      const { leases } = await store.backend.leases(LEASE_REVOKES_PER_CHECK);
+      const expired = leases.filter((lease) => lease.remainingMs <= 0);
+      const next = leases[expired.length];
+      const isCut = expired.length === LEASE_REVOKES_PER_CHECK;
+      const nextMs = next !== undefined ? now() + next.remainingMs : isCut ? now() : Infinity;
+      this.#nextExpiryMs = Math.min(this.#nextExpiryMs, nextMs);
+      const revoked = await Promise.all(
+        expired.map(({ id }) => store.submit(expireCommand(id, store.alarms))),
+      );
+      // Renewed at the last moment, or not to be revoked just now: the next look tells.
+      if (revoked.includes(false)) this.#nextExpiryMs = before;
+    } catch (error) {
+      this.#nextExpiryMs = before;
+      throw error;
+    }
   }
 
   async #heartbeat(): Promise<void> {

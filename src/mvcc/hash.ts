@@ -50,13 +50,13 @@ export async function hashKv(options: HashOptions, revision: number): Promise<Ha
   const stored = storage.get(revision);
   if (stored !== undefined) return { ...stored, revision: (await backend.head()).revision };
   for (let attempt = 0; attempt < RANGE_RESTARTS_MAX; attempt++) {
+    const { compactRevision } = await backend.head();
     await trimmed();
     const head = await backend.head();
     checkRevision(revision, head);
-    const { compactRevision } = head;
     const scope = { compactRevision, revision: revision === 0 ? head.revision : revision };
     const hash = await hashScope(backend, scope);
-    // A compaction meanwhile may have taken rows away before they were read.
+    // A compaction meanwhile may have left rows that it will trim, or taken some away before they were read.
     if ((await backend.head()).compactRevision !== compactRevision) continue;
     return { hash, revision: head.revision, hashRevision: scope.revision, compactRevision };
   }

@@ -32,6 +32,9 @@ interface Waiting {
 /** A command's result, held back until its batch is on disk. */
 type Answer = { readonly waiting: Waiting } & ({ result: unknown } | { error: unknown });
 
+/** The batch would have more rows than the backend takes. */
+class BatchFull extends Error {}
+
 export interface WriterOptions {
   readonly backend: Backend;
   readonly hot: HotCache;
@@ -173,18 +176,34 @@ export class Writer implements AsyncDisposable {
 
   #evaluate(taken: readonly Waiting[], view: BatchView): Answer[] {
     const rowsMax = this.#options.backend.capabilities.batchRowsMax;
-    return taken.map((waiting): Answer => {
+    const answers: Answer[] = [];
+    for (const [at, waiting] of taken.entries()) {
+      const rowsBefore = view.rowCount;
       try {
         const result = view.run((view) => {
           const result = waiting.command.apply(view);
-          if (view.rowCount > rowsMax) throw new EtcdError("requestTooLarge");
+          if (view.rowCount > rowsMax) throw new BatchFull();
           return result;
         });
-        return { waiting, result };
+        answers.push({ waiting, result });
       } catch (error) {
-        return { waiting, error };
+        if (error instanceof BatchFull && rowsBefore > 0) {
+          this.#putBack(taken, at);
+          break;
+        }
+        const reason = error instanceof BatchFull ? new EtcdError("requestTooLarge") : error;
+        answers.push({ waiting, error: reason });
       }
-    });
+    }
+    return answers;
+  }
+
+  /** What does not fit the batch any more comes first in the next one. */
+  #putBack(taken: readonly Waiting[], from: number): void {
+    const rest = taken.slice(from);
+    this.#taken = taken.slice(0, from);
+    this.#queue = [...rest, ...this.#queue];
+    for (const { command } of rest) this.#queueBytes += command.bytes;
   }
 
   /** Appends, and finds out what became of a batch whose answer was lost. */
