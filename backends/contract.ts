@@ -12,6 +12,9 @@
  * - Bytes go in and out unchanged and are ordered as unsigned bytes. A backend must not keep or change an array that it
  *   was given after its promise settles, and a caller does not change an array that it got.
  * - Failures are `BackendError`s. Any other exception is a defect in the backend.
+ *
+ * A backend runs in the engine's own thread: across a Worker a `BackendError` would lose its class and `OpenOptions`
+ * its functions, so a backend in a sandbox needs an adapter on either side.
  */
 
 /** Where the store stands. All numbers are safe integers. */
@@ -76,7 +79,10 @@ export interface Batch {
   readonly revision: number;
   /** The head's compact revision after the batch. */
   readonly compactRevision: number;
-  /** In order of revision and sub. The last row of each key decides what is current. */
+  /**
+   * In order of revision and sub. The last row of each key decides what is current. A row may have more properties than
+   * `LogRow` names (the engine passes `HistoryRow`s); a backend ignores them.
+   */
   readonly rows: readonly LogRow[];
   /** At most one change for each lease id. */
   readonly leases: readonly LeaseChange[];
@@ -128,7 +134,10 @@ export interface RangeQuery extends KeySpan {
   readonly bytesMax: number;
   /** Values are not needed: a backend may cut each kv at its `metaSize`. */
   readonly keysOnly: boolean;
-  /** The caller would rather have the page packed; a backend that cannot, or not for this page, answers `kvs`. */
+  /**
+   * The caller would rather have the page packed; a backend that cannot, or not for this page, answers `kvs`. It may
+   * have to guess how many rows reach `bytesMax`: a packed page may end somewhat before or behind.
+   */
   readonly packed: boolean;
 }
 
@@ -176,6 +185,11 @@ export interface HistoryPage {
 
 /** A piece of trimming. */
 export interface TrimQuery {
+  /**
+   * Nothing that only a later compact revision lets go is removed, so that the engine can still read what it needs of
+   * that before. At most the head's compact revision counts.
+   */
+  readonly upTo: number;
   /** Most rows of the log to look at in this step. */
   readonly rowsMax: number;
 }
@@ -183,7 +197,7 @@ export interface TrimQuery {
 export interface TrimResult {
   /** Rows deleted by this step. */
   readonly removed: number;
-  /** Whether everything that the head's compact revision allows to go is gone. */
+  /** Whether everything that a compact revision of `upTo` allows to go is gone. */
   readonly done: boolean;
 }
 
@@ -256,8 +270,9 @@ export interface Backend {
   outcome(batchId: string): Promise<Outcome>;
 
   /**
-   * Deletes one step's worth of what the compact revision made unreachable: versions superseded at or below it, and
-   * tombstones below it (one exactly at it stays, as in etcd). Resumable: a crash between steps loses no work.
+   * Deletes one step's worth of what a compact revision of `upTo` made unreachable: versions superseded at or below it,
+   * and tombstones below it (one exactly at it stays, as in etcd, unless an earlier trim went further). Resumable: a
+   * crash between steps loses no work.
    */
   trim(query: TrimQuery): Promise<TrimResult>;
 

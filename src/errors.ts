@@ -39,14 +39,10 @@ const ETCD_ERRORS = {
   leaseNotFound: [GRPC.NOT_FOUND, "etcdserver: requested lease not found"],
   leaseExists: [GRPC.FAILED_PRECONDITION, "etcdserver: lease already exists"],
   leaseTtlTooLarge: [GRPC.OUT_OF_RANGE, "etcdserver: too large lease TTL"],
-  watchCanceled: [GRPC.CANCELLED, "etcdserver: watch canceled"],
   memberNotFound: [GRPC.NOT_FOUND, "etcdserver: member not found"],
   badMemberUrls: [GRPC.INVALID_ARGUMENT, "etcdserver: given member URLs are invalid"],
   notLearner: [GRPC.FAILED_PRECONDITION, "etcdserver: can only promote a learner member"],
-  notLeader: [GRPC.FAILED_PRECONDITION, "etcdserver: not leader"],
   badLeaderTransferee: [GRPC.FAILED_PRECONDITION, "etcdserver: bad leader transferee"],
-  authNotEnabled: [GRPC.FAILED_PRECONDITION, "etcdserver: authentication is not enabled"],
-  noLeader: [GRPC.UNAVAILABLE, "etcdserver: no leader"],
   stopped: [GRPC.UNAVAILABLE, "etcdserver: server stopped"],
   timeout: [GRPC.UNAVAILABLE, "etcdserver: request timed out"],
   corrupt: [GRPC.DATA_LOSS, "etcdserver: corrupt cluster"],
@@ -64,7 +60,6 @@ const ETCD_ERRORS = {
     GRPC.FAILED_PRECONDITION,
     "etcdserver: cluster has a downgrade job in progress",
   ],
-  noInflightDowngrade: [GRPC.FAILED_PRECONDITION, "etcdserver: no inflight downgrade job"],
 } as const satisfies Record<string, readonly [code: number, text: string]>;
 
 export type EtcdErrorName = keyof typeof ETCD_ERRORS;

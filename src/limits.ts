@@ -14,8 +14,8 @@ export const REQUEST_BYTES_MAX = 1.5 * MIB;
 export const REQUEST_OVERHEAD_BYTES = 512 * 1024;
 /** Operations or compares in one transaction; more are refused. */
 export const TXN_OPS_MAX = 128;
-/** Depth of nested transactions. etcd has none but the 128 operations; this protects the stack. */
-export const TXN_DEPTH_MAX = TXN_OPS_MAX;
+/** Messages within messages of a request; a deeper one is malformed. A transaction takes two for each level. */
+export const MESSAGE_DEPTH_MAX = 300;
 
 // --- The writer ---
 
@@ -49,7 +49,11 @@ export const PAGE_COUNTS_MAX = 1_024;
 export const RECENT_EVENTS_BYTES_MAX = 8 * MIB;
 /** Recent commits kept in memory, likewise. */
 export const RECENT_COMMITS_MAX = 4_096;
-/** Bytes buffered for one watch stream; past it its watchers wait and later read what they missed from the store. */
+/**
+ * Bytes buffered for one watch stream; past it its watchers wait and later read what they missed from the store. The
+ * response that passes it may be a large one, as a revision is not cut unasked; other watchers of the stream are sent
+ * that one too, since it is in memory once for all of them.
+ */
 export const WATCH_STREAM_BYTES_MAX = 4 * MIB;
 /** The same for all watch streams together: with many of them, each has its share. */
 export const WATCH_STREAMS_BYTES_MAX = 128 * MIB;
@@ -92,5 +96,6 @@ export const DRAIN_GRACE_MS = 2_000;
 
 assert.ok(COMMIT_BYTES_MAX >= REQUEST_BYTES_MAX, "a request of the largest size fits a commit");
 assert.ok(WRITER_QUEUE_BYTES_MAX > COMMIT_BYTES_MAX, "the queue holds more than one commit");
+assert.ok(MESSAGE_DEPTH_MAX > 2 * TXN_OPS_MAX, "transactions nest as deep as they may be long");
 assert.ok(WRITER_QUEUE_MAX > COMMIT_REQUESTS_MAX, "the queue holds more than one commit");
 assert.ok(RECENT_EVENTS_BYTES_MAX > COMMIT_BYTES_MAX, "a commit's events fit the recent ones");

@@ -87,7 +87,6 @@ async function startEngine({ backend, listening, config, log }: EngineOptions) {
   const store = started.use(await Store.open({ backend, now, log }));
   // Before anything is written, so that it sees every commit.
   const hub = started.use(new WatchHub({ store, log }));
-  const identity = await claimIdentity(store, config.name);
   const compactor = started.use(
     new Compactor({
       store,
@@ -98,7 +97,9 @@ async function startEngine({ backend, listening, config, log }: EngineOptions) {
     }),
   );
   const lessor = started.use(new Lessor({ store, now, randomId: randomLeaseId, log }));
+  // Before anything is appended: from then on nobody knows how long the store lay idle.
   await lessor.start();
+  const identity = await claimIdentity(store, config.name);
   const downgrade = await Downgrade.open({ store, version: config.emulatedEtcdVersion });
   const parts = { store, hub, identity, compactor, lessor, downgrade };
   const methods = methodTable({ ...parts, listening, config });
@@ -145,7 +146,7 @@ function methodTable(parts: Parts): MethodTable {
     }),
     ...maintenanceMethods({ ...options, compactor, downgrade, version }),
   ]);
-  return new Map([...etcd, ...healthMethods()]);
+  return new Map([...etcd, ...healthMethods(options)]);
 }
 
 /** What a client is told when the store fails: that it may try again, or that the store is full; never the details. */

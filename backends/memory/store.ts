@@ -20,7 +20,7 @@ export interface MemoryStore {
   head: Head;
   lastBatchId: string;
   appendedAtMs: number;
-  /** The compact revision that the last trim, done or not, trims to. */
+  /** The revision that the last trim, done or not, trims to. */
   trimTarget: number;
   trimDone: boolean;
   /** How many rows at the log's beginning that trim has looked at. */
@@ -82,20 +82,18 @@ function applyLeases(store: MemoryStore, batch: Batch, nowMs: number): void {
 }
 
 /**
- * Walks the log from where the last step ended. Each row at or below the compact revision makes the one before it of
- * the same key superfluous, and a tombstone below it is superfluous itself. A trim that has begun is finished first,
- * even if the compact revision has moved on: what "below" means must not change under way.
+ * Walks the log from where the last step ended. Each row at or below the target makes the one before it of the same key
+ * superfluous, and a tombstone below it is superfluous itself. A trim that has begun is finished first, even if it may
+ * now go further: what "below" means must not change for its last revision. It may end earlier than it was meant to,
+ * for it has not come there yet.
  */
 export function trimStep(store: MemoryStore, query: TrimQuery): TrimResult {
-  const { compactRevision } = store.head;
-  if (store.trimDone && store.trimTarget === compactRevision) return { removed: 0, done: true };
-  if (store.trimDone) {
-    store.trimTarget = compactRevision;
-    store.trimDone = false;
-  }
-  const target = store.trimTarget;
-  const firstAbove = store.log.findIndex((row) => row.revision > target);
-  const reachable = firstAbove < 0 ? store.log.length : firstAbove;
+  const wanted = Math.min(query.upTo, store.head.compactRevision);
+  const isWalked = store.trimmedRows >= reachableRows(store, wanted);
+  if (store.trimTarget >= wanted && (store.trimDone || isWalked)) return { removed: 0, done: true };
+  const target = store.trimDone ? wanted : Math.min(store.trimTarget, wanted);
+  store.trimTarget = target;
+  const reachable = reachableRows(store, target);
   const stop = Math.min(reachable, store.trimmedRows + query.rowsMax);
   const gone = superfluous(store, { rows: store.log.slice(store.trimmedRows, stop), target });
   for (const row of gone) store.versions.remove(row);
@@ -107,7 +105,13 @@ export function trimStep(store: MemoryStore, query: TrimQuery): TrimResult {
   store.trimmedRows = store.trimDone
     ? kept.filter((row) => row.revision < target).length
     : kept.length;
-  return { removed: gone.size, done: store.trimDone && target === compactRevision };
+  return { removed: gone.size, done: store.trimDone && target === wanted };
+}
+
+/** How many rows at the log's beginning stand at or below the revision. */
+function reachableRows(store: MemoryStore, revision: number): number {
+  const firstAbove = store.log.findIndex((row) => row.revision > revision);
+  return firstAbove < 0 ? store.log.length : firstAbove;
 }
 
 function superfluous(

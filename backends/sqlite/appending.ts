@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import type { Batch, Head, LogRow } from "../contract.ts";
 import type { Database } from "./driver.ts";
 import { SUBS_MAX } from "./statements.ts";
+import { inWriteTransaction } from "./transaction.ts";
 
 /** Writes the batch, whole or not at all; the caller has checked that it fits the head. Synchronous. */
 export function writeBatch(
@@ -12,9 +13,7 @@ export function writeBatch(
 ): Head {
   assert.ok(batch.revision >= head.revision, "the revision never goes back");
   assert.ok(batch.compactRevision >= head.compactRevision, "the compact revision never goes back");
-  const { query } = database;
-  query.beginWrite.run();
-  try {
+  return inWriteTransaction(database, ({ query }) => {
     writeRows(database, { rows: batch.rows, head });
     writeLeases(database, batch, nowMs);
     for (const { name, value } of batch.records) {
@@ -23,12 +22,8 @@ export function writeBatch(
     }
     const index = head.index + 1;
     query.moveHead.run(index, batch.revision, batch.compactRevision, batch.id, nowMs);
-    query.commit.run();
     return { index, revision: batch.revision, compactRevision: batch.compactRevision };
-  } catch (error) {
-    rollback(database);
-    throw error;
-  }
+  });
 }
 
 function writeRows(
@@ -53,14 +48,5 @@ function writeLeases({ query }: Database, batch: Batch, nowMs: number): void {
   for (const { id, state } of batch.leases) {
     if (state === null) query.deleteLease.run(id);
     else query.putLease.run(id, state.ttl, Math.round(nowMs + state.remainingMs));
-  }
-}
-
-/** SQLite has rolled back by itself after some errors; then there is nothing left to do. */
-function rollback({ query }: Database): void {
-  try {
-    query.rollback.run();
-  } catch {
-    // "cannot rollback - no transaction is active": the error that led here is the one to tell.
   }
 }

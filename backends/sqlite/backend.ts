@@ -33,6 +33,7 @@ import { listLeases, listRecords, loadKeys, loadLeases, loadRecords } from "./re
 import { SpaceKeeper } from "./space.ts";
 import { SUBS_MAX } from "./statements.ts";
 import { trimStep } from "./trimming.ts";
+import { inReadTransaction } from "./transaction.ts";
 import type { Tuning } from "./tuning.ts";
 
 /** Far above any request that the engine takes, far below what SQLite holds in a row. */
@@ -92,6 +93,7 @@ export class SqliteBackend implements Backend {
       limits: tuning.checkpoint,
       log,
       onError: (error) => log("warn", "the log cannot be carried over", { error: String(error) }),
+      openThread: tuning.openCheckpointThread,
       onDiskFailure: (message) => this.#durability.fail("the database cannot be synced", message),
     });
     this.#space = new SpaceKeeper({
@@ -103,9 +105,9 @@ export class SqliteBackend implements Backend {
     });
   }
 
-  /** Runs one read inside one SQL transaction, which takes SQLite's locks once for all its statements. */
+  /** Runs one read inside one SQL transaction. */
   #read<T>(call: (database: Database) => T): Promise<T> {
-    return this.#readOnce((database) => inTransaction(database, call));
+    return this.#readOnce((database) => inReadTransaction(database, call));
   }
 
   /** Runs one read of one statement. The answer waits until what it saw is on disk. */
@@ -131,6 +133,11 @@ export class SqliteBackend implements Backend {
 
   async head(): Promise<Head> {
     this.#usable();
+    return await this.#durableHead();
+  }
+
+  /** Where the store stands now, once that is on disk. */
+  async #durableHead(): Promise<Head> {
     const head = this.#head;
     await this.#durability.settled();
     return head;
@@ -151,17 +158,19 @@ export class SqliteBackend implements Backend {
     this.#usable();
     const head = this.#head;
     const revision = query.revision === 0 ? head.revision : query.revision;
+    let rowBytes = 0;
     if (query.packed && !query.keysOnly && this.#past(revision) === 0) {
-      const page = await this.#read((database) => packNewest(database, query));
-      if (page !== null) return { head, kvs: [], ...page };
+      const packing = await this.#read((database) => packNewest(database, query));
+      if (packing.page !== null) return { head, kvs: [], ...packing.page };
+      rowBytes = packing.rowBytes;
     }
-    const work = startPage(query);
+    const work = startPage(query, rowBytes);
     // Ends with the page: each slice moves its start forward.
     while (work.start !== null) {
       if (this.#head.compactRevision > revision) {
         // What is left to read may be trimmed: start over, or let the engine see that it is compacted.
         if (query.revision === 0) return await this.range(query);
-        return { head: this.#head, kvs: work.kvs, packed: null, more: false };
+        return { head: await this.#durableHead(), kvs: work.kvs, packed: null, more: false };
       }
       await this.#read((database) => readSlice(database, work, this.#past(revision)));
       if (work.start !== null) await setImmediate();
@@ -180,7 +189,8 @@ export class SqliteBackend implements Backend {
     for (let start: Uint8Array | null = query.start; start !== null;) {
       if (this.#head.compactRevision > revision) {
         // What is left to count may be trimmed: start over, or let the engine see that it is compacted.
-        return query.revision === 0 ? await this.count(query) : { head: this.#head, count };
+        if (query.revision === 0) return await this.count(query);
+        return { head: await this.#durableHead(), count };
       }
       const span = { start, end: query.end, revision: this.#past(revision) };
       const slice: Slice = await this.#read((database) => countSlice(database, span));
@@ -268,9 +278,9 @@ export class SqliteBackend implements Backend {
   }
 
   /** Not synced: a step that a crash takes back is made again. */
-  async trim({ rowsMax }: TrimQuery): Promise<TrimResult> {
+  async trim(query: TrimQuery): Promise<TrimResult> {
     const database = await this.#writable();
-    const result = this.#write(() => trimStep(database, { head: this.#head, rowsMax }));
+    const result = this.#write(() => trimStep(database, { ...query, head: this.#head }));
     this.#checkpointer.afterCommit();
     if (result.done) this.#space.afterTrim();
     return result;
@@ -321,15 +331,5 @@ export class SqliteBackend implements Backend {
     }
     this.#opened.database.close();
     this.#opened.lock.release();
-  }
-}
-
-function inTransaction<T>(database: Database, call: (database: Database) => T): T {
-  const { query } = database;
-  query.begin.run();
-  try {
-    return call(database);
-  } finally {
-    query.commit.run();
   }
 }

@@ -1,9 +1,9 @@
 /** Talks to `checkpoint_worker.ts`. */
 
-import type { CheckpointAnswer, CheckpointRequest } from "./checkpointer.ts";
+import type { CheckpointAnswer, CheckpointerThread, CheckpointRequest } from "./checkpointer.ts";
 
 /** One request at a time; the others wait for their turn. */
-export class CheckpointThread {
+export class CheckpointThread implements CheckpointerThread {
   readonly #worker: Worker;
   #answer: PromiseWithResolvers<CheckpointAnswer> | null = null;
   #queue: Promise<unknown> = Promise.resolve();
@@ -22,7 +22,6 @@ export class CheckpointThread {
     this.#worker.postMessage({ path });
   }
 
-  /** Whether the thread could not be started or has ended by itself. */
   get isDead(): boolean {
     return this.#death !== null;
   }

@@ -1,6 +1,6 @@
 /**
  * The other connection to the database, on a thread of its own: it carries the write-ahead log over into the database
- * file, and rewrites that file, without holding up the event loop.
+ * file, and cuts the unused space off that file, without holding up the event loop.
  */
 
 /// <reference lib="deno.worker" />

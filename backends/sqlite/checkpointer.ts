@@ -8,10 +8,10 @@
  * The log stays below about twice that size. Only a reader from outside (a backup, say) can hold that up; it is logged.
  */
 
+import { setImmediate } from "node:timers/promises";
 import { BackendError, type OpenOptions } from "../contract.ts";
-import { CheckpointThread } from "./checkpoint_thread.ts";
 import type { Database } from "./driver.ts";
-import { toBackendError } from "./errors.ts";
+import { isDiskFailure, toBackendError } from "./errors.ts";
 
 export interface CheckpointRequest {
   readonly task: "passive" | "truncate" | "giveBack";
@@ -20,6 +20,14 @@ export interface CheckpointRequest {
 export interface CheckpointAnswer {
   /** SQLite's words, if it failed. */
   readonly error: string | null;
+}
+
+/** Where the work is done; a Worker. */
+export interface CheckpointerThread {
+  /** Whether the thread could not be started or has ended by itself. */
+  readonly isDead: boolean;
+  run(request: CheckpointRequest): Promise<CheckpointAnswer>;
+  close(): Promise<void>;
 }
 
 export interface CheckpointLimits {
@@ -43,6 +51,7 @@ export interface CheckpointerOptions {
   readonly database: Database;
   readonly limits: CheckpointLimits;
   readonly log: OpenOptions["log"];
+  readonly openThread: (path: string) => CheckpointerThread;
   /** Told of what went wrong beside any call. */
   readonly onError: (error: unknown) => void;
   /** Told that the disk failed, after which the backend is over. */
@@ -58,7 +67,7 @@ interface WalState {
 export class Checkpointer {
   readonly #options: CheckpointerOptions;
   readonly #pageSize: number;
-  #thread: CheckpointThread | null = null;
+  #thread: CheckpointerThread | null = null;
   /** What the thread is about; `null` when it rests. */
   #running: Promise<void> | null = null;
   /** Shut while nothing may be written; the end of what is running opens it. */
@@ -94,7 +103,7 @@ export class Checkpointer {
     }
   }
 
-  /** Rewrites the database file without its unused space, while nothing is written; reads go on. */
+  /** Cuts the unused space off the database file, while nothing is written; reads go on. */
   async defragment(): Promise<void> {
     // Ends when the thread rests at the moment of looking.
     while (this.#running !== null) await this.#running;
@@ -153,19 +162,41 @@ export class Checkpointer {
 
   /** Answers SQLite's words if the task failed. */
   async #run(task: CheckpointRequest["task"]): Promise<string | null> {
-    this.#thread ??= new CheckpointThread(this.#options.path);
+    this.#thread ??= this.#options.openThread(this.#options.path);
     const { error } = await this.#thread.run({ task });
     if (error === null) return null;
     this.#options.log("warn", `SQLite's ${task} task failed`, { error });
     if (error.startsWith("disk I/O error")) this.#options.onDiskFailure(error);
     if (!this.#thread.isDead || this.#isClosing) return error;
-    this.#runHere(task);
+    await this.#runHere(task);
     return null;
   }
 
-  /** Without a Worker the event loop has to stand still for it. */
-  #runHere(task: CheckpointRequest["task"]): void {
-    if (task !== "giveBack") this.#options.database.query.checkpointHere.all();
-    else this.#options.database.exec("VACUUM");
+  /** Without a Worker the event loop has to stand still for each step of it. */
+  async #runHere(task: CheckpointRequest["task"]): Promise<void> {
+    try {
+      if (task === "giveBack") await this.#giveBackHere();
+      else this.#options.database.query.checkpointHere.all();
+    } catch (error) {
+      if (isDiskFailure(error)) this.#options.onDiskFailure(String(error));
+      throw error;
+    }
+  }
+
+  /** Moves pages from the file's end into its gaps, a few at a time, until there are none. */
+  async #giveBackHere(): Promise<void> {
+    const { query } = this.#options.database;
+    const free = () => query.freePages.get<[number]>()?.[0] ?? 0;
+    // Ends with the last free page, when nothing can be moved, or with the store.
+    for (
+      let before = Infinity, left = free();
+      left > 0 && left < before && !this.#isClosing;
+      before = left, left = free()
+    ) {
+      query.giveBackPages.all();
+      // The log got the pages that were moved.
+      if (this.#measure().pending >= this.#options.limits.startBytes) query.checkpointHere.all();
+      await setImmediate();
+    }
   }
 }

@@ -3,11 +3,15 @@
  * written meanwhile, so the sum is what one moment held.
  */
 
+import { Buffer } from "node:buffer";
 import type { KeySpan } from "../contract.ts";
 import type { Database } from "./driver.ts";
+import { keyAt, successor } from "./keys.ts";
 
 /** Keys at the newest in one slice; some 5 ms of the event loop. */
 const SLICE_KEYS = 20_000;
+/** Keys, and besides tombstones, in one slice at an older revision: each may have to be looked up in the log. */
+const PAST_SLICE_ROWS = 4_000;
 
 export interface SliceQuery extends KeySpan {
   /** 0 for the newest. */
@@ -22,16 +26,30 @@ export interface Slice {
 
 /** Counts the first slice of the interval. */
 export function countSlice(database: Database, { start, end, revision }: SliceQuery): Slice {
-  const bound = database.query.keyAfter.get<[Uint8Array]>(start, SLICE_KEYS)?.[0];
-  // Beyond the interval's end the bound is no bound: SQLite compares, for it knows the order of keys best.
-  const isWithin = bound !== undefined && (end === null || isBefore(database, bound, end));
-  const sliceEnd = isWithin ? bound : end;
-  const count = countKeys(database, { start, end: sliceEnd, revision });
-  return { count, next: isWithin ? bound : null };
+  const next = revision === 0
+    ? keyAt(database, { start, end, offset: SLICE_KEYS })
+    : pastSliceEnd(database, { start, end });
+  const count = countKeys(database, { start, end: next ?? end, revision });
+  return { count, next };
 }
 
-function isBefore({ query }: Database, a: Uint8Array, b: Uint8Array): boolean {
-  return query.isBefore.get<[number]>(a, b)?.[0] === 1;
+/** Where a slice at an older revision ends. However often one key was deleted, it is counted in one slice. */
+function pastSliceEnd(database: Database, { start, end }: KeySpan): Uint8Array | null {
+  const key = keyAt(database, { start, end, offset: PAST_SLICE_ROWS });
+  const deleted = tombstoneAt(database, { start, end: key ?? end, offset: PAST_SLICE_ROWS });
+  if (deleted === null) return key;
+  return Buffer.compare(deleted, start) > 0 ? deleted : successor(start);
+}
+
+/** The key of the tombstone that follows `offset` others in the interval; `null` if it holds no more than those. */
+function tombstoneAt(
+  { query }: Database,
+  { start, end, offset }: KeySpan & { readonly offset: number },
+): Uint8Array | null {
+  const row = end === null
+    ? query.tombstoneAfter.get<[Uint8Array]>(start, offset)
+    : query.tombstoneAfterBefore.get<[Uint8Array]>(start, offset, end);
+  return row?.[0] ?? null;
 }
 
 function countKeys({ query }: Database, { start, end, revision }: SliceQuery): number {

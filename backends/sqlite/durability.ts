@@ -177,10 +177,3 @@ export function measureSync(file: Deno.FsFile): number {
   }
   return times.sort((a, b) => a - b)[1] ?? 0;
 }
-
-/** Makes new names in a folder survive a crash. Where folders cannot be synced (Windows), they need not be. */
-export function syncFolder(path: string): void {
-  if (Deno.build.os === "windows") return;
-  using folder = Deno.openSync(path, { read: true });
-  folder.syncSync();
-}

@@ -1,23 +1,21 @@
 /** The log in order, in whole revisions, each row with what it replaced if that is wanted. Synchronous: a page is one moment. */
 
 import type { HistoryQuery, HistoryRow } from "../contract.ts";
+import { ChunkSizer } from "./chunks.ts";
 import type { Database } from "./driver.ts";
 import { SUBS_MAX } from "./statements.ts";
-
-/** Rows read before it is known how large they are. */
-const FIRST_CHUNK_ROWS = 64;
-const CHUNK_ROWS_MAX = 4_096;
 
 type Row = readonly [
   revision: number,
   sub: number,
   key: Uint8Array,
-  kv: Uint8Array,
+  /** A number if it was left out for its size; so `prevKv`. */
+  kv: Uint8Array | number,
   metaSize: number,
   live: number,
   leaseHigh: number,
   leaseLow: number,
-  prevKv: Uint8Array | null,
+  prevKv: Uint8Array | number | null,
 ];
 
 export interface HistoryRows {
@@ -26,39 +24,72 @@ export interface HistoryRows {
   readonly cutAt: number | null;
 }
 
-export function readHistory({ query }: Database, page: HistoryQuery): HistoryRows {
-  const rows: HistoryRow[] = [];
-  let bytes = 0;
-  let revision = page.after;
-  let sub = SUBS_MAX - 1;
-  let chunkRows = Math.min(FIRST_CHUNK_ROWS, page.rowsMax + 1);
-  // Ends at a full page or when a chunk comes back short.
-  for (;;) {
-    const found = query.history.all<Row>(
-      revision,
-      sub,
-      page.upTo,
-      chunkRows,
-      page.withPrev ? 1 : 0,
-    );
-    for (const row of found) {
-      const isFull = rows.length >= page.rowsMax || bytes >= page.bytesMax;
-      if (isFull && rows.length > 0 && row[0] !== revision) return { rows, cutAt: revision };
-      [revision, sub] = row;
-      rows.push(toHistoryRow(row));
-      bytes += row[3].length + (row[8]?.length ?? 0);
-    }
-    if (found.length < chunkRows) return { rows, cutAt: null };
-    const fitting = Math.ceil(Math.max(0, page.bytesMax - bytes) * rows.length / (bytes + 1));
-    chunkRows = Math.max(
-      FIRST_CHUNK_ROWS,
-      Math.min(fitting, CHUNK_ROWS_MAX, page.rowsMax + 1 - rows.length),
-    );
-  }
+export function readHistory(database: Database, page: HistoryQuery): HistoryRows {
+  const work: HistoryWork = {
+    rows: [],
+    bytes: 0,
+    revision: page.after,
+    sub: SUBS_MAX - 1,
+    upTo: page.upTo,
+    sizer: new ChunkSizer(),
+  };
+  // Ends with the page. A chunk that does not move on, for its first row was left out, is followed by that row alone.
+  while (!readChunk(database, page, work));
+  return { rows: work.rows, cutAt: work.upTo < page.upTo ? work.upTo : null };
 }
 
-function toHistoryRow(row: Row): HistoryRow {
+/** A page on its way. */
+interface HistoryWork {
+  readonly rows: HistoryRow[];
+  readonly sizer: ChunkSizer;
+  bytes: number;
+  /** The last row read. */
+  revision: number;
+  sub: number;
+  /** Where the page ends; once it is full, with the revision that filled it. */
+  upTo: number;
+}
+
+/** Answers whether that was the last chunk. */
+function readChunk({ query }: Database, page: HistoryQuery, work: HistoryWork): boolean {
+  const { rows, sizer, revision, sub, upTo } = work;
+  // A full page wants what is left of its last revision, which may be long.
+  const chunk = isFull(page, work)
+    ? sizer.next({ rowsMax: Infinity, bytes: page.bytesMax })
+    : sizer.next({ rowsMax: page.rowsMax + 1 - rows.length, bytes: page.bytesMax - work.bytes });
+  const withPrev = page.withPrev ? 1 : 0;
+  const found = query.history.all<Row>(
+    revision,
+    sub,
+    upTo,
+    chunk.rows,
+    withPrev,
+    chunk.rowBytesMax,
+  );
+  const before = { rows: rows.length, bytes: work.bytes };
+  let isCut = false;
+  for (const row of found) {
+    if (row[0] > work.upTo) return true;
+    const whole = toHistoryRow(row);
+    isCut = whole === null;
+    if (whole === null) break;
+    rows.push(whole);
+    work.bytes += whole.kv.length + (whole.prevKv?.length ?? 0);
+    [work.revision, work.sub] = row;
+    if (isFull(page, work)) work.upTo = work.revision;
+  }
+  sizer.read({ rows: rows.length - before.rows, bytes: work.bytes - before.bytes, isCut });
+  return !isCut && found.length < chunk.rows;
+}
+
+function isFull({ rowsMax, bytesMax }: HistoryQuery, { rows, bytes }: HistoryWork): boolean {
+  return rows.length > 0 && (rows.length >= rowsMax || bytes >= bytesMax);
+}
+
+/** `null` if some of it was left out. */
+function toHistoryRow(row: Row): HistoryRow | null {
   const [revision, sub, key, kv, metaSize, live, leaseHigh, leaseLow, prevKv] = row;
+  if (typeof kv === "number" || typeof prevKv === "number") return null;
   // In two halves, so that the other columns can stay numbers.
   const lease = leaseHigh === 0 && leaseLow === 0
     ? 0n

@@ -3,8 +3,9 @@
 import { basename, dirname, join } from "node:path";
 import { BackendError, type OpenOptions } from "../contract.ts";
 import { type Database, openDatabase } from "./driver.ts";
-import { measureSync, syncFolder } from "./durability.ts";
+import { measureSync } from "./durability.ts";
 import { reasonOf } from "./errors.ts";
+import { makeFolder, syncFolder } from "./folders.ts";
 import { lockForServer, type ServerLock } from "./lock.ts";
 import { readStoredHead, type StoredHead } from "./reading.ts";
 import { SCHEMA } from "./statements.ts";
@@ -34,7 +35,7 @@ export interface OpenedDatabase {
 export function openRhinoDatabase(path: string, options: OpenOptions): OpenedDatabase {
   const opened = new DisposableStack();
   try {
-    Deno.mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     const realPath = resolvePath(path);
     const lock = opened.adopt(lockForServer(realPath), (held) => held.release());
     const database = opened.adopt(

@@ -2,50 +2,67 @@
 
 import type { KeySpan, PackedKvs, RangeQuery } from "../contract.ts";
 import type { Database } from "./driver.ts";
-import { successor } from "./ranging.ts";
+import { keyAt, successor } from "./keys.ts";
 
-/** With rows above this the page is read row by row, measured first. */
+/** Rows by which the size of the others is guessed. */
+const SAMPLE_ROWS = 8;
+/** When they are larger on the average, joining them gains nothing. */
 const PACKED_ROW_BYTES_MAX = 4 * 1024;
 /** Rows joined at once; some milliseconds of the event loop. */
 const PACKED_ROWS_MAX = 5_000;
+/** Bytes joined at once, however many the caller would take. */
+const PACKED_BYTES_MAX = 8 * 1024 * 1024;
+/** A page of rows that grow may have so many times the bytes wanted; if it had more, it is not packed. */
+const OVERSHOOT = 4;
 
 type Row = readonly [bytes: Uint8Array | null, rows: number, packed: number];
 
-/** The newest page, or `null` if it is empty or holds a row too large to be packed. Synchronous: one moment. */
-export function packNewest(
+export interface Packing {
+  /** `null` if the page is empty or its rows are too large to be packed. */
+  readonly page: { readonly packed: PackedKvs; readonly more: boolean } | null;
+  /** The average size of the first rows; 0 if there are none. */
+  readonly rowBytes: number;
+}
+
+/** The newest page, of about the bytes wanted, as guessed by its first rows. Synchronous: one moment. */
+export function packNewest(database: Database, query: RangeQuery): Packing {
+  const rowBytes = sampleRows(database, query);
+  const isPackable = rowBytes > 0 && rowBytes <= PACKED_ROW_BYTES_MAX;
+  return { page: isPackable ? packPage(database, query, rowBytes) : null, rowBytes };
+}
+
+function packPage(
   database: Database,
-  { start, end, limit }: RangeQuery,
-): { packed: PackedKvs; more: boolean } | null {
-  const lastKey = keyAt(database, { start, end, offset: Math.min(limit, PACKED_ROWS_MAX) - 1 });
-  const more = lastKey !== null && hasMore(database, { lastKey, end });
-  const page = pack(database, { start, end: more ? successor(lastKey) : end });
+  { start, end, limit, bytesMax }: RangeQuery,
+  rowBytes: number,
+): Packing["page"] {
+  const wanted = Math.min(bytesMax, PACKED_BYTES_MAX);
+  const rows = Math.min(limit, PACKED_ROWS_MAX, Math.ceil(wanted / rowBytes));
+  const lastKey = keyAt(database, { start, end, offset: rows - 1 });
+  const more = lastKey !== null &&
+    keyAt(database, { start: successor(lastKey), end, offset: 0 }) !== null;
+  const page = pack(database, {
+    start,
+    end: more ? successor(lastKey) : end,
+    rowBytesMax: Math.floor(OVERSHOOT * wanted / rows),
+  });
   return page === null ? null : { packed: { ...page, lastKey: more ? lastKey : null }, more };
 }
 
-function keyAt(
-  { query }: Database,
-  { start, end, offset }: KeySpan & { offset: number },
-): Uint8Array | null {
+function sampleRows({ query }: Database, { start, end }: KeySpan): number {
   const row = end === null
-    ? query.keyAfter.get<[Uint8Array]>(start, offset)
-    : query.keyAfterBefore.get<[Uint8Array]>(start, offset, end);
-  return row?.[0] ?? null;
+    ? query.measureRangeOpen.get<[number | null]>(start, SAMPLE_ROWS)
+    : query.measureRange.get<[number | null]>(start, end, SAMPLE_ROWS);
+  return row?.[0] ?? 0;
 }
 
-function hasMore(
+function pack(
   { query }: Database,
-  { lastKey, end }: { lastKey: Uint8Array; end: Uint8Array | null },
-): boolean {
+  { start, end, rowBytesMax }: KeySpan & { readonly rowBytesMax: number },
+) {
   const row = end === null
-    ? query.isMoreOpen.get<[number]>(lastKey)
-    : query.isMore.get<[number]>(lastKey, end);
-  return row?.[0] === 1;
-}
-
-function pack({ query }: Database, { start, end }: KeySpan) {
-  const row = end === null
-    ? query.packOpen.get<Row>(start, PACKED_ROW_BYTES_MAX)
-    : query.pack.get<Row>(start, end, PACKED_ROW_BYTES_MAX);
+    ? query.packOpen.get<Row>(start, rowBytesMax)
+    : query.pack.get<Row>(start, end, rowBytesMax);
   const [bytes, rows, count] = row ?? [null, 0, 0];
   return bytes === null || count < rows ? null : { bytes, count };
 }

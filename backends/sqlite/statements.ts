@@ -80,12 +80,15 @@ export const STATEMENTS = {
   listRecords:
     `SELECT name, value FROM record WHERE name >= ?1 AND name < CAST(?2 AS TEXT) ORDER BY name`,
 
-  // `keysOnly` cuts the value off. Each has a twin for an interval without an upper bound.
-  range: `SELECT CASE ?3 WHEN 1 THEN substr(kv, 1, meta_size) ELSE kv END FROM current
+  // `keysOnly` cuts the value off. A kv above a size, which SQLite knows without reading it, is answered as 1. The key
+  // comes along if it is wanted. Each has a twin for an interval without an upper bound.
+  range: `SELECT CASE WHEN CASE ?3 WHEN 1 THEN meta_size ELSE octet_length(kv) END > ?5 THEN 1
+      WHEN ?3 = 1 THEN substr(kv, 1, meta_size) ELSE kv END, CASE ?6 WHEN 1 THEN key END FROM current
     WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?4`,
-  rangeOpen: `SELECT CASE ?2 WHEN 1 THEN substr(kv, 1, meta_size) ELSE kv END FROM current
+  rangeOpen: `SELECT CASE WHEN CASE ?2 WHEN 1 THEN meta_size ELSE octet_length(kv) END > ?4 THEN 1
+      WHEN ?2 = 1 THEN substr(kv, 1, meta_size) ELSE kv END, CASE ?5 WHEN 1 THEN key END FROM current
     WHERE key >= ?1 ORDER BY key LIMIT ?3`,
-  // An interval in one piece. Group_concat joins bytes as they are, and the cast only names them so. What is above ?3
+  // An interval in one piece. Group_concat joins bytes as they are, and the cast only names them so. A kv above ?3
   // bytes is left out, so that the page stays small; then the two counts differ. (With a LIMIT below the aggregate it
   // would copy every row once more, and take twice the time: the interval's end is looked up before.)
   pack:
@@ -94,15 +97,10 @@ export const STATEMENTS = {
   packOpen:
     `SELECT CAST(group_concat(CASE WHEN octet_length(kv) <= ?2 THEN frame || kv END, '') AS BLOB),
     count(*), count(CASE WHEN octet_length(kv) <= ?2 THEN 1 END) FROM current WHERE key >= ?1`,
-  isMore: `SELECT EXISTS (SELECT 1 FROM current WHERE key > ?1 AND key < ?2)`,
-  isMoreOpen: `SELECT EXISTS (SELECT 1 FROM current WHERE key > ?1)`,
-  // What `range` would answer: how many rows, and how many bytes.
-  measureRange: `SELECT count(*), coalesce(sum(bytes), 0) FROM (
-    SELECT CASE ?3 WHEN 1 THEN meta_size ELSE octet_length(kv) END AS bytes FROM current
-    WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?4)`,
-  measureRangeOpen: `SELECT count(*), coalesce(sum(bytes), 0) FROM (
-    SELECT CASE ?2 WHEN 1 THEN meta_size ELSE octet_length(kv) END AS bytes FROM current
-    WHERE key >= ?1 ORDER BY key LIMIT ?3)`,
+  measureRange: `SELECT avg(bytes) FROM (
+    SELECT octet_length(kv) AS bytes FROM current WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?3)`,
+  measureRangeOpen: `SELECT avg(bytes) FROM (
+    SELECT octet_length(kv) AS bytes FROM current WHERE key >= ?1 ORDER BY key LIMIT ?2)`,
   keyAfter: `SELECT key FROM current WHERE key >= ?1 ORDER BY key LIMIT 1 OFFSET ?2`,
   keyAfterBefore:
     `SELECT key FROM current WHERE key >= ?1 AND key < ?3 ORDER BY key LIMIT 1 OFFSET ?2`,
@@ -111,32 +109,44 @@ export const STATEMENTS = {
   // whose newest row is a tombstone from after that revision may have lived then. NULL: did not live. In key order.
   rangeAt: `SELECT key, CASE
       WHEN id >= (?3 + 1) << 21 THEN (
-        SELECT CASE WHEN live = 0 THEN NULL WHEN ?4 = 1 THEN substr(l.kv, 1, l.meta_size) ELSE l.kv END
+        SELECT CASE WHEN live = 0 THEN NULL
+          WHEN CASE ?4 WHEN 1 THEN l.meta_size ELSE octet_length(l.kv) END > ?6 THEN 1
+          WHEN ?4 = 1 THEN substr(l.kv, 1, l.meta_size) ELSE l.kv END
         FROM log l WHERE l.key = c.key AND l.id < (?3 + 1) << 21 ORDER BY l.id DESC LIMIT 1)
+      WHEN CASE ?4 WHEN 1 THEN meta_size ELSE octet_length(kv) END > ?6 THEN 1
       WHEN ?4 = 1 THEN substr(kv, 1, meta_size) ELSE kv END
     FROM current c WHERE key >= ?1 AND key < ?2
     UNION ALL
     SELECT key, (
-      SELECT CASE WHEN live = 0 THEN NULL WHEN ?4 = 1 THEN substr(l.kv, 1, l.meta_size) ELSE l.kv END
-      FROM log l WHERE l.key = t.key AND l.id < (?3 + 1) << 21 ORDER BY l.id DESC LIMIT 1)
+        SELECT CASE WHEN live = 0 THEN NULL
+          WHEN CASE ?4 WHEN 1 THEN l.meta_size ELSE octet_length(l.kv) END > ?6 THEN 1
+          WHEN ?4 = 1 THEN substr(l.kv, 1, l.meta_size) ELSE l.kv END
+        FROM log l WHERE l.key = t.key AND l.id < (?3 + 1) << 21 ORDER BY l.id DESC LIMIT 1)
     FROM log t WHERE live = 0 AND key >= ?1 AND key < ?2 AND id >= (?3 + 1) << 21
       AND NOT EXISTS (SELECT 1 FROM log n WHERE n.key = t.key AND n.id > t.id)
     ORDER BY 1 LIMIT ?5`,
   rangeAtOpen: `SELECT key, CASE
       WHEN id >= (?2 + 1) << 21 THEN (
-        SELECT CASE WHEN live = 0 THEN NULL WHEN ?3 = 1 THEN substr(l.kv, 1, l.meta_size) ELSE l.kv END
+        SELECT CASE WHEN live = 0 THEN NULL
+          WHEN CASE ?3 WHEN 1 THEN l.meta_size ELSE octet_length(l.kv) END > ?5 THEN 1
+          WHEN ?3 = 1 THEN substr(l.kv, 1, l.meta_size) ELSE l.kv END
         FROM log l WHERE l.key = c.key AND l.id < (?2 + 1) << 21 ORDER BY l.id DESC LIMIT 1)
+      WHEN CASE ?3 WHEN 1 THEN meta_size ELSE octet_length(kv) END > ?5 THEN 1
       WHEN ?3 = 1 THEN substr(kv, 1, meta_size) ELSE kv END
     FROM current c WHERE key >= ?1
     UNION ALL
     SELECT key, (
-      SELECT CASE WHEN live = 0 THEN NULL WHEN ?3 = 1 THEN substr(l.kv, 1, l.meta_size) ELSE l.kv END
-      FROM log l WHERE l.key = t.key AND l.id < (?2 + 1) << 21 ORDER BY l.id DESC LIMIT 1)
+        SELECT CASE WHEN live = 0 THEN NULL
+          WHEN CASE ?3 WHEN 1 THEN l.meta_size ELSE octet_length(l.kv) END > ?5 THEN 1
+          WHEN ?3 = 1 THEN substr(l.kv, 1, l.meta_size) ELSE l.kv END
+        FROM log l WHERE l.key = t.key AND l.id < (?2 + 1) << 21 ORDER BY l.id DESC LIMIT 1)
     FROM log t WHERE live = 0 AND key >= ?1 AND id >= (?2 + 1) << 21
       AND NOT EXISTS (SELECT 1 FROM log n WHERE n.key = t.key AND n.id > t.id)
     ORDER BY 1 LIMIT ?4`,
-
-  isBefore: `SELECT ?1 < ?2`,
+  // Of a key that was deleted often there are many.
+  tombstoneAfter: `SELECT key FROM log WHERE live = 0 AND key >= ?1 ORDER BY key LIMIT 1 OFFSET ?2`,
+  tombstoneAfterBefore:
+    `SELECT key FROM log WHERE live = 0 AND key >= ?1 AND key < ?3 ORDER BY key LIMIT 1 OFFSET ?2`,
   count: `SELECT count(*) FROM current WHERE key >= ?1 AND key < ?2`,
   countOpen: `SELECT count(*) FROM current WHERE key >= ?1`,
   countAt:
@@ -151,11 +161,12 @@ export const STATEMENTS = {
       AND NOT EXISTS (SELECT 1 FROM log n WHERE n.key = t.key AND n.id > t.id)
       AND (SELECT live FROM log l WHERE l.key = t.key AND l.id < (?2 + 1) << 21 ORDER BY l.id DESC LIMIT 1) = 1)`,
 
-  // From behind (revision ?1, sub ?2) through revision ?3, each row with what it replaced if ?5.
+  // From behind (revision ?1, sub ?2) through revision ?3, each row with what it replaced if ?5, kvs above ?6 bytes as 1.
   history:
-    `SELECT id >> 21, id & 2097151, key, kv, meta_size, live, lease >> 32, lease & 4294967295,
-      CASE WHEN ?5 THEN (SELECT CASE p.live WHEN 1 THEN p.kv END FROM log p
-        WHERE p.key = l.key AND p.id < l.id ORDER BY p.id DESC LIMIT 1) END
+    `SELECT id >> 21, id & 2097151, key, CASE WHEN octet_length(kv) > ?6 THEN 1 ELSE kv END, meta_size,
+      live, lease >> 32, lease & 4294967295,
+      CASE WHEN ?5 THEN (SELECT CASE WHEN p.live = 0 THEN NULL WHEN octet_length(p.kv) > ?6 THEN 1 ELSE p.kv END
+        FROM log p WHERE p.key = l.key AND p.id < l.id ORDER BY p.id DESC LIMIT 1) END
     FROM log l WHERE id > ((?1 << 21) | ?2) AND id < (?3 + 1) << 21 ORDER BY id LIMIT ?4`,
 
   // Busy, frames in the log, frames carried over. Does nothing else.

@@ -11,27 +11,31 @@
  * meets row 5 again and deletes it.
  */
 
-import type { Head, TrimResult } from "../contract.ts";
+import type { Head, TrimQuery, TrimResult } from "../contract.ts";
 import type { Database } from "./driver.ts";
 import { SUB_BITS } from "./statements.ts";
+import { inWriteTransaction } from "./transaction.ts";
 
 interface TrimState {
-  /** The compact revision that this trim, done or not, goes up to. */
+  /** The revision that this trim, done or not, goes up to. */
   readonly target: number;
   readonly done: boolean;
   /** Log id of the last row looked at. */
   readonly cursor: bigint;
 }
 
-/** One step. The caller's promise that nothing else writes makes the reads before the transaction safe. */
+/** One step towards `upTo`. The caller's promise that nothing else writes makes the reads before the transaction safe. */
 export function trimStep(
   database: Database,
-  { head, rowsMax }: { head: Head; rowsMax: number },
+  { head, rowsMax, upTo }: { head: Head } & TrimQuery,
 ): TrimResult {
   const state = readState(database);
-  if (state.done && state.target === head.compactRevision) return { removed: 0, done: true };
-  // A trim that has begun is finished first: what "below the target" means must not change under way.
-  const target = state.done ? head.compactRevision : state.target;
+  const wanted = Math.min(upTo, head.compactRevision);
+  const isWalked = state.cursor >= behind(wanted) - 1n;
+  if (state.target >= wanted && (state.done || isWalked)) return { removed: 0, done: true };
+  // A trim that has begun is finished first: what "below the target" means must not change for its last revision. It may
+  // end earlier than it was meant to, for it has not come there yet.
+  const target = state.done ? wanted : Math.min(state.target, wanted);
   const { query } = database;
   const [last, count] = query.trimStop.get<[bigint | null, bigint]>(
     state.cursor,
@@ -39,21 +43,21 @@ export function trimStep(
     rowsMax,
   ) ?? [null, 0n];
   const done = Number(count) < rowsMax;
-  query.beginWrite.run();
-  try {
+  return inWriteTransaction(database, () => {
     let removed = 0;
     if (last !== null) {
       removed += query.trimSuperseded.run(state.cursor, last);
       removed += query.trimTombstones.run(state.cursor, last, target);
     }
-    const cursor = done ? (BigInt(target) << BigInt(SUB_BITS)) - 1n : last ?? state.cursor;
+    const cursor = done ? behind(target - 1) - 1n : last ?? state.cursor;
     query.moveTrim.run(target, done ? 1 : 0, cursor);
-    query.commit.run();
-    return { removed, done: done && target === head.compactRevision };
-  } catch (error) {
-    query.rollback.run();
-    throw error;
-  }
+    return { removed, done: done && target === wanted };
+  });
+}
+
+/** The lowest log id above the revision. */
+function behind(revision: number): bigint {
+  return BigInt(revision + 1) << BigInt(SUB_BITS);
 }
 
 function readState({ query }: Database): TrimState {

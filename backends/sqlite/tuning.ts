@@ -1,6 +1,11 @@
 /** How the backend weighs disk, memory and time. Servers use `TUNING`; a test may want parts of it otherwise. */
 
-import { CHECKPOINT_LIMITS, type CheckpointLimits } from "./checkpointer.ts";
+import {
+  CHECKPOINT_LIMITS,
+  type CheckpointerThread,
+  type CheckpointLimits,
+} from "./checkpointer.ts";
+import { CheckpointThread } from "./checkpoint_thread.ts";
 import type { SyncedFile, SyncMode } from "./durability.ts";
 import { SPACE_LIMITS, type SpaceLimits } from "./space.ts";
 
@@ -10,6 +15,8 @@ export interface Tuning {
   readonly space: SpaceLimits;
   /** Stands between the backend and the log's file. */
   readonly wrapWal: (file: SyncedFile) => SyncedFile;
+  /** Starts the thread that works beside the writer. */
+  readonly openCheckpointThread: (path: string) => CheckpointerThread;
 }
 
 export const TUNING: Tuning = {
@@ -17,4 +24,5 @@ export const TUNING: Tuning = {
   checkpoint: CHECKPOINT_LIMITS,
   space: SPACE_LIMITS,
   wrapWal: (file) => file,
+  openCheckpointThread: (path) => new CheckpointThread(path),
 };

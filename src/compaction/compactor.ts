@@ -34,8 +34,8 @@ export class Compactor implements AsyncDisposable {
   #trimming: Promise<void> | undefined;
   #isStale = false;
   #closed = false;
-  /** Exactly what this compact revision lets go is gone; `undefined` when no revision is sure to be that one. */
-  #trimmedRevision: number | undefined;
+  /** Exactly what this compact revision lets go is gone. */
+  #trimmedRevision: number;
 
   constructor(options: CompactorOptions) {
     this.#options = options;
@@ -83,17 +83,8 @@ export class Compactor implements AsyncDisposable {
       this.#isStale = false;
       const { compactRevision } = this.#options.store.head;
       await this.#hash(compactRevision);
-      for (let done = false; !done && !this.#closed;) done = await this.#step();
-      // Steps go on by themselves to what a newer compaction lets go: for its checksum it is too late then.
-      this.#trimmedRevision = await this.#standsAt(compactRevision) ? compactRevision : undefined;
-    }
-  }
-
-  async #standsAt(compactRevision: number): Promise<boolean> {
-    try {
-      return (await this.#options.store.backend.head()).compactRevision === compactRevision;
-    } catch {
-      return false;
+      for (let done = false; !done && !this.#closed;) done = await this.#step(compactRevision);
+      this.#trimmedRevision = compactRevision;
     }
   }
 
@@ -101,7 +92,7 @@ export class Compactor implements AsyncDisposable {
   async #hash(compactRevision: number): Promise<void> {
     const { store: { backend, head }, log } = this.#options;
     const before = this.#trimmedRevision;
-    if (before === undefined || compactRevision <= before) return;
+    if (compactRevision <= before) return;
     try {
       const all = { start: new Uint8Array(0), end: null, revision: compactRevision };
       const { count } = await backend.count(all);
@@ -118,12 +109,12 @@ export class Compactor implements AsyncDisposable {
     }
   }
 
-  async #step(): Promise<boolean> {
+  async #step(upTo: number): Promise<boolean> {
     const { store, batchSize, log } = this.#options;
-    // Writers first: a step waits for the queue to be short, but not for ever.
+    // Whoever waits gets a turn between two steps.
     await new Promise<void>((resolve) => setImmediate(resolve));
     try {
-      const { done } = await store.backend.trim({ rowsMax: batchSize });
+      const { done } = await store.backend.trim({ rowsMax: batchSize, upTo });
       return done;
     } catch (error) {
       log("warn", "Cannot trim what was compacted: trying again", { cause: messageOf(error) });

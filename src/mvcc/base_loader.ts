@@ -2,7 +2,7 @@
 import type { Backend, Head } from "../../backends/contract.ts";
 import { PAGE_BYTES, PAGE_ROWS } from "../limits.ts";
 import type { HotCache } from "./hot_cache.ts";
-import { type KeyRange, successor } from "./key_range.ts";
+import { isEmpty, type KeyRange, successor } from "./key_range.ts";
 import type { RangeNeed, ReadSet } from "./read_set.ts";
 import { parseKv, type Version } from "./stored_kv.ts";
 import { type BaseData, rangeNeedName } from "./view.ts";
@@ -66,10 +66,10 @@ async function loadRanges(
     const at = revision >= head.revision ? 0 : revision;
     const name = rangeNeedName(range, at);
     if (ranges.has(name)) continue;
-    // A compacted revision is refused when it is evaluated; there is nothing to load for it.
-    const isCompacted = at !== 0 && at < head.compactRevision;
+    // A compacted revision is refused when it is evaluated; there is nothing to load for it, nor for no key at all.
+    const isNothing = (at !== 0 && at < head.compactRevision) || isEmpty(range);
     const revisionToRead = at === 0 ? head.revision : at;
-    ranges.set(name, isCompacted ? [] : await readWhole(backend, range, revisionToRead));
+    ranges.set(name, isNothing ? [] : await readWhole(backend, range, revisionToRead));
   }
   return ranges;
 }

@@ -2,7 +2,14 @@
 import { EtcdError } from "../errors.ts";
 import type { Alarms } from "./alarms.ts";
 import type { Command } from "./read_set.ts";
-import { collectReads, containsPut, evaluateDelete, evaluatePut, evaluateTxn } from "./txn.ts";
+import {
+  collectReads,
+  containsPut,
+  evaluateDelete,
+  evaluatePut,
+  evaluateTxn,
+  operationCount,
+} from "./txn.ts";
 import type { DeleteOp, DeleteResult, PutOp, PutResult, TxnOp, TxnResult } from "./types.ts";
 
 export interface CommandOptions {
@@ -37,10 +44,13 @@ export function deleteCommand(
   };
 }
 
+/** What an operation takes in memory besides the bytes that came for it. */
+const OPERATION_BYTES = 200;
+
 export function txnCommand(op: TxnOp, { alarms, bytes }: CommandOptions): Command<TxnResult> {
   const needsSpace = containsPut(op);
   return {
-    bytes,
+    bytes: bytes + operationCount(op) * OPERATION_BYTES,
     reads: (need) => collectReads(op, need),
     apply(view) {
       alarms.checkNotCorrupt();

@@ -24,7 +24,8 @@ function inSmallPages(backend: Backend): Pick<Backend, "count" | "history"> {
 }
 
 async function trimAll(backend: Backend): Promise<void> {
-  while (!(await backend.trim({ rowsMax: 2 })).done);
+  const { compactRevision: upTo } = await backend.head();
+  while (!(await backend.trim({ rowsMax: 2, upTo })).done);
 }
 
 /** Puts, overwrites, a transaction, a delete, and a key that is made again. */

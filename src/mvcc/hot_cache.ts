@@ -9,6 +9,12 @@ import type { HistoryRow } from "../../backends/contract.ts";
 import { keyName } from "./key_range.ts";
 import { parseKv, type Version } from "./stored_kv.ts";
 
+/** A version out of memory of its own: one that stays long must not keep the slab that it was cut from. */
+function ownCopy(version: Version): Version {
+  const { kv } = version;
+  return kv.buffer.byteLength < 2 * kv.length ? version : parseKv(new Uint8Array(kv));
+}
+
 /** About what an entry costs besides its key and its message. */
 const ENTRY_BYTES = 350;
 
@@ -27,8 +33,10 @@ export class HotCache {
     const young = this.#young.get(name);
     if (young !== undefined) return young;
     const old = this.#old.get(name);
-    if (old !== undefined) this.set(name, old);
-    return old;
+    if (old === undefined) return undefined;
+    const kept = old === null ? null : ownCopy(old);
+    this.set(name, kept);
+    return kept;
   }
 
   set(name: string, version: Version | null): void {

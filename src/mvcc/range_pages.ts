@@ -14,6 +14,13 @@ export interface PagesOptions {
   readonly keysOnly: boolean;
   /** Whether pages may come packed. */
   readonly packed: boolean;
+  /** Reading stops when its client has left. */
+  readonly call: Cancelable | undefined;
+}
+
+/** Who asked. The signal is looked at only between pages: to make one costs as much as a small read. */
+export interface Cancelable {
+  readonly signal: AbortSignal;
 }
 
 export interface Page {
@@ -35,9 +42,11 @@ export interface Page {
 /**
  * @throws {EtcdError} `compacted`, `futureRevision`
  * @throws {RangeOvertaken} if a compaction passed the revision meanwhile: later pages may lack what it removed
+ * @throws the signal's reason when the client has left
  */
 export async function* readPages(backend: Backend, options: PagesOptions): AsyncGenerator<Page> {
-  const { range: { end }, keysOnly, packed: wantsPacked } = options;
+  const { range: { end }, keysOnly, call } = options;
+  let wantsPacked = options.packed;
   let start = options.range.start;
   let revision = options.revision;
   let first: Head | undefined;
@@ -68,6 +77,9 @@ export async function* readPages(backend: Backend, options: PagesOptions): Async
     start = successor(lastKey);
     // Others get their turn between the pages of a long list.
     await new Promise<void>((resolve) => setImmediate(resolve));
+    call?.signal.throwIfAborted();
+    // What could not be packed once will hardly be the next time.
+    wantsPacked &&= packed !== null;
   }
 }
 

@@ -4,18 +4,31 @@ import { EtcdError } from "../errors.ts";
 import { PAGE_BYTES, PAGE_ROWS, RANGE_RESTARTS_MAX } from "../limits.ts";
 import { Alarms } from "./alarms.ts";
 import { compactCommand } from "./commands.ts";
-import { checkRevision, RangeOvertaken, readPages, restartIfOvertaken } from "./range_pages.ts";
+import {
+  checkRevision,
+  type PagesOptions,
+  RangeOvertaken,
+  readPages,
+  restartIfOvertaken,
+} from "./range_pages.ts";
 import { Engine } from "./testing/engine.ts";
 import { ALL, readable } from "./testing/ops.ts";
 
 const KEYS = PAGE_ROWS + 500;
-const WHOLE = { range: ALL, revision: 0, limit: Infinity, keysOnly: false, packed: false };
+const WHOLE: PagesOptions = {
+  range: ALL,
+  revision: 0,
+  limit: Infinity,
+  keysOnly: false,
+  packed: false,
+  call: undefined,
+};
 
 async function fill(engine: Engine, count: number): Promise<void> {
   await Promise.all(Array.from({ length: count }, (_, i) => engine.put(`k${1e6 + i}`)));
 }
 
-async function collect(backend: Backend, options: Partial<typeof WHOLE> = {}) {
+async function collect(backend: Backend, options: Partial<PagesOptions> = {}) {
   const pages = [];
   for await (const page of readPages(backend, { ...WHOLE, ...options })) pages.push(page);
   return pages;
@@ -119,4 +132,14 @@ Deno.test("restartIfOvertaken() passes other errors on at once", async () => {
   };
   await assert.rejects(restartIfOvertaken(fails), hasReason("compacted"));
   assert.equal(calls, 1);
+});
+
+Deno.test("readPages() stops between two pages when its client has left", async () => {
+  await using engine = await Engine.open();
+  await fill(engine, PAGE_ROWS + 1);
+  const controller = new AbortController();
+  const pages = readPages(engine.store.backend, { ...WHOLE, call: controller });
+  assert.equal((await pages.next()).value?.isLast, false);
+  controller.abort(new Error("the client has left"));
+  await assert.rejects(pages.next(), { message: "the client has left" });
 });

@@ -7,7 +7,13 @@ import type { HotCache } from "./hot_cache.ts";
 import { isEmpty, keyName, type KeyRange, successor } from "./key_range.ts";
 import { assembleRange, needsNoValues, rowsNeeded, shownKvs } from "./range.ts";
 import type { RangeCounts } from "./range_counts.ts";
-import { checkRevision, RangeOvertaken, readPages, restartIfOvertaken } from "./range_pages.ts";
+import {
+  type Cancelable,
+  checkRevision,
+  RangeOvertaken,
+  readPages,
+  restartIfOvertaken,
+} from "./range_pages.ts";
 import { parseKv } from "./stored_kv.ts";
 import type { RangeOp, RangeResult } from "./types.ts";
 
@@ -43,8 +49,8 @@ export class Reader {
   /**
    * @throws {EtcdError} `compacted`, `futureRevision`; `timeout` if compactions overtook it again and again
    */
-  range(op: RangeOp): RangeResult | Promise<RangeResult> {
-    if (!op.range.single) return this.#rangeMany(op);
+  range(op: RangeOp, call?: Cancelable): RangeResult | Promise<RangeResult> {
+    if (!op.range.single) return this.#rangeMany(op, call);
     if (op.revision <= 0 && this.#options.backend.capabilities.exclusive) {
       // Nobody else writes: what is hot here is what the store holds at the published head.
       const version = this.#options.hot.get(keyName(op.range.start));
@@ -74,16 +80,16 @@ export class Reader {
     return assembleRange(op, { kvs, count: kvs.length, revision: head.revision });
   }
 
-  async #rangeMany(op: RangeOp): Promise<RangeResult> {
+  async #rangeMany(op: RangeOp, call?: Cancelable): Promise<RangeResult> {
     if (op.countOnly) return await this.#countOnly(op);
     return await restartIfOvertaken(async () => {
-      const { kvs, head, revision, isWhole } = await this.#readRows(op);
+      const { kvs, head, revision, isWhole } = await this.#readRows(op, call);
       const count = isWhole ? kvs.length : await this.#count(op.range, { head, revision });
       return assembleRange(op, { kvs, count, revision: head.revision });
     });
   }
 
-  async #readRows(op: RangeOp) {
+  async #readRows(op: RangeOp, call?: Cancelable) {
     const kvs: Uint8Array[] = [];
     const pages = readPages(this.#options.backend, {
       range: op.range,
@@ -91,6 +97,7 @@ export class Reader {
       limit: rowsNeeded(op),
       keysOnly: needsNoValues(op),
       packed: false,
+      call,
     });
     for await (const page of pages) {
       for (const kv of page.kvs) kvs.push(kv);
@@ -107,13 +114,14 @@ export class Reader {
    * @throws {EtcdError} as `range`
    * @throws {RangeOvertaken} if a compaction passed the revision that it reads
    */
-  async *stream(op: RangeOp): AsyncGenerator<RangePart> {
+  async *stream(op: RangeOp, call?: Cancelable): AsyncGenerator<RangePart> {
     const pages = readPages(this.#options.backend, {
       range: op.range,
       revision: Math.max(op.revision, 0),
       limit: op.limit > 0 ? op.limit : Infinity,
       keysOnly: op.keysOnly,
       packed: true,
+      call,
     });
     let sent = 0;
     for await (const page of pages) {

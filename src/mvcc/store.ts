@@ -26,11 +26,13 @@ export class Store implements AsyncDisposable {
   readonly #writer: Writer;
   readonly #hot = new HotCache(HOT_BYTES_MAX);
   readonly #counts = new RangeCounts({ liveMax: LIVE_COUNTS_MAX, pagesMax: PAGE_COUNTS_MAX });
+  readonly #log: StoreOptions["log"];
   readonly #listeners: ((commit: Commit) => void)[] = [];
   #head: Head;
 
   private constructor({ backend, now, log }: StoreOptions, head: Head) {
     this.backend = backend;
+    this.#log = log;
     this.#head = head;
     const hot = this.#hot;
     this.reader = new Reader({ backend, hot, counts: this.#counts, head: () => this.#head });
@@ -57,11 +59,6 @@ export class Store implements AsyncDisposable {
     return this.#head;
   }
 
-  /** Requests that wait for a batch. */
-  get pending(): number {
-    return this.#writer.pending;
-  }
-
   /** Evaluates a command in its turn; see `Writer.submit`. */
   submit<T>(command: Command<T>): Promise<T> {
     return this.#writer.submit(command);
@@ -77,7 +74,14 @@ export class Store implements AsyncDisposable {
     this.#hot.apply(commit.rows);
     this.#counts.apply(commit.rows);
     this.alarms.applyCommit(commit);
-    for (const listener of this.#listeners) listener(commit);
+    for (const listener of this.#listeners) {
+      try {
+        listener(commit);
+      } catch (error) {
+        // The commit is on disk: whoever asked for it and the other listeners must learn of it all the same.
+        this.#log("error", "defect: a part of the server failed on a commit", { error });
+      }
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

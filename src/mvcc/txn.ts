@@ -48,10 +48,22 @@ export function collectReads(op: Op, need: ReadSet): void {
   }
 }
 
-/** Whether the operation can change the store. */
-export function isWrite(op: Op): boolean {
-  if (op.kind === "txn") return op.success.some(isWrite) || op.failure.some(isWrite);
-  return op.kind !== "range";
+/**
+ * Whether a transaction only reads: nothing but ranges in both branches. As in etcd, one with another transaction inside
+ * counts as a write, whatever that holds.
+ */
+export function isReadOnly(op: TxnOp): boolean {
+  return op.success.every((inner) => inner.kind === "range") &&
+    op.failure.every((inner) => inner.kind === "range");
+}
+
+/** Operations and compares of a transaction, those of the transactions in it included. */
+export function operationCount(op: Op): number {
+  if (op.kind !== "txn") return 1;
+  let count = 1 + op.compares.length;
+  for (const inner of op.success) count += operationCount(inner);
+  for (const inner of op.failure) count += operationCount(inner);
+  return count;
 }
 
 /** Whether the operation needs space: what NOSPACE refuses. */
@@ -102,11 +114,17 @@ function decide(view: BatchView, txn: TxnOp): Path {
 /** A compare holds if it does for every key of its range; on no key at all it looks at a key of zeros and no value. */
 function holds(view: BatchView, compare: Compare): boolean {
   const versions = view.range(compare.range);
-  if (versions.length > 0) return versions.every((version) => matches(compare, version));
+  if (versions.length === 0) return holdsForNone(compare);
+  return versions.every((version) => matches(compare, version));
+}
+
+/** Whether a compare holds for a range without keys. */
+export function holdsForNone(compare: Compare): boolean {
   return compare.target !== COMPARE_TARGET.VALUE && matches(compare, null);
 }
 
-function matches(compare: Compare, version: Version | null): boolean {
+/** Whether a compare holds for one key's version; for zeros if there is none. */
+export function matches(compare: Compare, version: Version | null): boolean {
   const order = difference(compare, version);
   switch (compare.result) {
     case COMPARE_RESULT.EQUAL:

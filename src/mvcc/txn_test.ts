@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { EtcdError } from "../errors.ts";
 import { Engine } from "./testing/engine.ts";
 import { ALL, deleteOp, putOp, rangeOp, readable, span, txnOp } from "./testing/ops.ts";
-import { collectReads, containsPut, isWrite } from "./txn.ts";
+import { collectReads, containsPut, isReadOnly } from "./txn.ts";
 import { Alarms } from "./alarms.ts";
 import { txnCommand } from "./commands.ts";
 import { ReadSet } from "./read_set.ts";
@@ -137,10 +137,11 @@ Deno.test("collectReads() asks for what both branches of every nested transactio
   assert.deepEqual([...need.leases], [4n]);
 });
 
-Deno.test("isWrite() and containsPut() look into the branches of nested transactions", () => {
+Deno.test("isReadOnly() holds for ranges alone, containsPut() looks into nested transactions", () => {
   const read = txnOp([rangeOp(ALL)]);
   const deletes = txnOp([], { failure: [txnOp([deleteOp(ALL)])] });
   const puts = txnOp([], { failure: [txnOp([putOp("a")])] });
-  assert.deepEqual([read, deletes, puts].map(isWrite), [false, true, true]);
+  const nested = txnOp([read]);
+  assert.deepEqual([read, nested, deletes, puts].map(isReadOnly), [true, false, false, false]);
   assert.deepEqual([read, deletes, puts].map(containsPut), [false, false, true]);
 });

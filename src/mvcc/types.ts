@@ -17,7 +17,6 @@ export interface RangeOp {
   readonly limit: number;
   readonly sortOrder: number;
   readonly sortTarget: number;
-  readonly serializable: boolean;
   readonly keysOnly: boolean;
   readonly countOnly: boolean;
   /** The four bounds are inclusive; 0 is no bound. */

@@ -10,6 +10,7 @@ import type {
   LeaseRow,
   RecordChange,
 } from "../../backends/contract.ts";
+import { ChangedKeys } from "./changed_keys.ts";
 import { contains, keyName, type KeyRange } from "./key_range.ts";
 import type { KvArena } from "./kv_arena.ts";
 import { encodeKv, type KeyValue, parseKv, type Version } from "./stored_kv.ts";
@@ -38,12 +39,19 @@ export interface LeaseView {
   readonly remainingMs: number;
 }
 
+/** What `#set` needs of a map. */
+interface Changes<K, V> {
+  get(key: K): V | undefined;
+  set(key: K, value: V): unknown;
+  delete(key: K): unknown;
+}
+
 const EMPTY = new Uint8Array(0);
 
 export class BatchView {
   readonly #base: BaseData;
   readonly #arena: KvArena;
-  readonly #keys = new Map<string, Version | null>();
+  readonly #keys = new ChangedKeys();
   readonly #leases = new Map<bigint, LeaseView | null>();
   readonly #records = new Map<string, Uint8Array | null>();
   readonly #rows: HistoryRow[] = [];
@@ -125,7 +133,7 @@ export class BatchView {
     }
     const loaded = this.#base.ranges.get(rangeNeedName(range, 0));
     assert.ok(loaded !== undefined, "a command looked at an interval that it did not ask for");
-    return this.#withChanges(loaded, (key) => contains(range, key));
+    return this.#keys.over(loaded, range);
   }
 
   /** The versions of an interval as they were at an older revision, in key order. */
@@ -145,20 +153,6 @@ export class BatchView {
       else versions.set(keyName(row.key), parseKv(row.kv));
     }
     return inKeyOrder(versions);
-  }
-
-  /** Loaded versions with this batch's changes of keys that are `wanted` laid over them. */
-  #withChanges(loaded: readonly Version[], wanted: (key: Uint8Array) => boolean) {
-    let versions: Map<string, Version> | undefined;
-    for (const row of this.#rows) {
-      if (!wanted(row.key)) continue;
-      versions ??= new Map(loaded.map((version) => [keyName(version.key), version]));
-      const name = keyName(row.key);
-      const newest = this.#getNamed(name);
-      if (newest === null) versions.delete(name);
-      else versions.set(name, newest);
-    }
-    return versions === undefined ? loaded : inKeyOrder(versions);
   }
 
   /** Writes a new version of a key. The caller has checked the lease. */
@@ -221,7 +215,7 @@ export class BatchView {
     const loaded = this.#base.leaseKeys.get(id);
     assert.ok(loaded !== undefined, "a command looked at a lease's keys and did not ask for them");
     const versions = new Map(loaded.map((version) => [keyName(version.key), version]));
-    for (const [name, version] of this.#keys) {
+    for (const [name, version] of this.#keys.entries()) {
       if (version?.lease === id) versions.set(name, version);
       else versions.delete(name);
     }
@@ -240,7 +234,7 @@ export class BatchView {
     this.#set(this.#records, name, value);
   }
 
-  #set<K, V>(map: Map<K, V>, key: K, value: V): void {
+  #set<K, V>(map: Changes<K, V>, key: K, value: V): void {
     const before = map.get(key);
     this.#undo.push(() => before === undefined ? map.delete(key) : map.set(key, before));
     map.set(key, value);

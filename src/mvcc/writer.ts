@@ -76,11 +76,6 @@ export class Writer implements AsyncDisposable {
     return this.#head;
   }
 
-  /** Requests that wait for a batch. */
-  get pending(): number {
-    return this.#queue.length;
-  }
-
   /**
    * Evaluates the command in its turn and writes what it changes.
    *

@@ -9,30 +9,47 @@ import {
   HealthListResponseSchema,
 } from "../../gen/grpc/health/v1/health_pb.ts";
 import { GRPC, StatusError } from "../errors.ts";
+import type { Store } from "../mvcc/store.ts";
 import type { StreamCall } from "../transport/call.ts";
-import { decodeStreamed, pathOf, type ServiceMethods, unary } from "./service.ts";
+import {
+  decodeStreamed,
+  pathOf,
+  type ServiceMethods,
+  type ServiceOptions,
+  unary,
+} from "./service.ts";
 
-/** Like etcd's, it knows the server as a whole, under the empty name. */
-export function healthMethods(): ServiceMethods {
+/** Like etcd's, it knows the server as a whole, under the empty name: it serves as long as its store answers. */
+export function healthMethods({ store }: Pick<ServiceOptions, "store">): ServiceMethods {
   return [
     [
       pathOf(Health, "Check"),
       unary(
         { request: HealthCheckRequestSchema, response: HealthCheckResponseSchema },
-        ({ service }) => {
+        async ({ service }) => {
           if (service !== "") throw new StatusError(GRPC.NOT_FOUND, "unknown service");
-          return { status: ServingStatus.SERVING };
+          return { status: await statusOf(store) };
         },
       ),
     ],
     [
       pathOf(Health, "List"),
-      unary({ request: HealthListRequestSchema, response: HealthListResponseSchema }, () => ({
-        statuses: { "": { status: ServingStatus.SERVING } },
-      })),
+      unary(
+        { request: HealthListRequestSchema, response: HealthListResponseSchema },
+        async () => ({ statuses: { "": { status: await statusOf(store) } } }),
+      ),
     ],
     [pathOf(Health, "Watch"), { kind: "server-stream", handle: watch }],
   ];
+}
+
+async function statusOf({ backend }: Store): Promise<ServingStatus> {
+  try {
+    await backend.head();
+    return ServingStatus.SERVING;
+  } catch {
+    return ServingStatus.NOT_SERVING;
+  }
 }
 
 /** Tells the status once; it does not change while the server runs. */

@@ -16,9 +16,10 @@ import { canStream } from "../mvcc/range.ts";
 import { RangeOvertaken, restartIfOvertaken } from "../mvcc/range_pages.ts";
 import type { RangePart } from "../mvcc/reader.ts";
 import type { Store } from "../mvcc/store.ts";
-import { containsPut, isWrite } from "../mvcc/txn.ts";
+import { readTxn } from "../mvcc/read_txn.ts";
+import { containsPut, isReadOnly } from "../mvcc/txn.ts";
 import type { RangeOp } from "../mvcc/types.ts";
-import type { MessageParts, StreamCall } from "../transport/call.ts";
+import type { CallContext, MessageParts, StreamCall } from "../transport/call.ts";
 import { checkDuplicates } from "./check_duplicates.ts";
 import { checkDelete, checkPut, checkRange, checkRangeStream, checkTxn } from "./check.ts";
 import { toDelete, toPut, toRange, toTxn } from "./kv_request.ts";
@@ -43,6 +44,12 @@ import {
 /** What etcd's log entry adds to a request before its size is checked. */
 const ENTRY_OVERHEAD_BYTES = 19;
 
+/** A unary request as it came, and who sent it. */
+interface Request {
+  readonly bytes: Uint8Array;
+  readonly call: CallContext;
+}
+
 export interface KvServiceOptions extends ServiceOptions {
   readonly compactor: Compactor;
 }
@@ -50,14 +57,17 @@ export interface KvServiceOptions extends ServiceOptions {
 export function kvMethods(options: KvServiceOptions): ServiceMethods {
   const { store, header } = options;
   return [
-    [pathOf(KV, "Range"), { kind: "unary", handle: (bytes) => range(options, bytes) }],
+    [pathOf(KV, "Range"), {
+      kind: "unary",
+      handle: (bytes, call) => range(options, { bytes, call }),
+    }],
     [pathOf(KV, "RangeStream"), {
       kind: "server-stream",
       handle: (call) => rangeStream(options, call),
     }],
     [pathOf(KV, "Put"), { kind: "unary", handle: (bytes) => put(options, bytes) }],
     [pathOf(KV, "DeleteRange"), { kind: "unary", handle: (bytes) => deleteRange(options, bytes) }],
-    [pathOf(KV, "Txn"), { kind: "unary", handle: (bytes) => txn(options, bytes) }],
+    [pathOf(KV, "Txn"), { kind: "unary", handle: (bytes, call) => txn(options, { bytes, call }) }],
     [
       pathOf(KV, "Compact"),
       unary(
@@ -74,20 +84,26 @@ export function kvMethods(options: KvServiceOptions): ServiceMethods {
   ];
 }
 
-async function range(options: ServiceOptions, bytes: Uint8Array): Promise<MessageParts> {
+async function range(
+  options: ServiceOptions,
+  { bytes, call }: Request,
+): Promise<MessageParts> {
   const request = decode(RangeRequestSchema, bytes);
   checkRange(request);
   const { store, header } = options;
   const op = toRange(request);
-  if (canStream(op)) return await restartIfOvertaken(() => pagedRange(options, op));
-  const result = await store.reader.range(op);
+  if (canStream(op)) return await restartIfOvertaken(() => pagedRange(options, { op, call }));
+  const result = await store.reader.range(op, call);
   return encodeRange(result, fullHeader(header, result.revision));
 }
 
 /** Packs each page as it comes, so that a long list is held once, and in few pieces. */
-async function pagedRange({ store, header }: ServiceOptions, op: RangeOp): Promise<MessageParts> {
+async function pagedRange(
+  { store, header }: ServiceOptions,
+  { op, call }: { op: RangeOp; call: CallContext },
+): Promise<MessageParts> {
   const parts: Uint8Array[] = [];
-  for await (const part of store.reader.stream(op)) {
+  for await (const part of store.reader.stream(op, call)) {
     const fields = parts.length === 0 ? fullHeader(header, part.revision) : null;
     parts.push(...encodeRangePart(part, fields));
   }
@@ -116,13 +132,21 @@ async function deleteRange(options: ServiceOptions, bytes: Uint8Array): Promise<
   return [encodeDelete(result, fullHeader(header, result.revision))];
 }
 
-async function txn(options: ServiceOptions, bytes: Uint8Array): Promise<MessageParts> {
+async function txn(
+  options: ServiceOptions,
+  { bytes, call }: Request,
+): Promise<MessageParts> {
   const request = decode(TxnRequestSchema, bytes);
   checkTxn(request, options.txnOpsMax);
   checkDuplicates(request);
   const op = toTxn(request);
-  if (isWrite(op)) checkSize(options, bytes);
   const { store, header, quota } = options;
+  if (isReadOnly(op)) {
+    const { backend, reader } = store;
+    const result = await readTxn({ backend, reader, call }, op);
+    return [encodeTxn(result, fullHeader(header, result.revision))];
+  }
+  checkSize(options, bytes);
   if (quota.bytesMax > 0 && containsPut(op)) await quota.check(costOf(op));
   const command = txnCommand(op, { alarms: store.alarms, bytes: bytes.length });
   const result = await store.submit(command);
@@ -138,7 +162,7 @@ async function rangeStream({ store, header }: ServiceOptions, call: StreamCall):
     const request = decodeStreamed(RangeRequestSchema, bytes);
     checkRangeStream(request);
     try {
-      for await (const part of rangeParts(store, toRange(request))) {
+      for await (const part of rangeParts(store, { op: toRange(request), call })) {
         const fields = part.isLast ? fullHeader(header, part.revision) : null;
         const isTaken = call.send(encodeRangeStream(encodeRangePart(part, fields)));
         if (!isTaken) await call.drained();
@@ -152,7 +176,10 @@ async function rangeStream({ store, header }: ServiceOptions, call: StreamCall):
 }
 
 /** The parts of any range that RangeStream takes: one, if it is not worth more. */
-async function* rangeParts(store: Store, op: RangeOp): AsyncGenerator<RangePart> {
-  if (canStream(op)) return yield* store.reader.stream(op);
-  yield { ...await store.reader.range(op), packed: null, isLast: true };
+async function* rangeParts(
+  store: Store,
+  { op, call }: { op: RangeOp; call: CallContext },
+): AsyncGenerator<RangePart> {
+  if (canStream(op)) return yield* store.reader.stream(op, call);
+  yield { ...await store.reader.range(op, call), packed: null, isLast: true };
 }

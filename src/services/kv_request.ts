@@ -20,7 +20,6 @@ export function toRange(request: RangeRequest): RangeOp {
     limit: Number(request.limit),
     sortOrder: request.sortOrder,
     sortTarget: request.sortTarget,
-    serializable: request.serializable,
     keysOnly: request.keysOnly,
     countOnly: request.countOnly,
     minModRevision: Number(request.minModRevision),

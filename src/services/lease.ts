@@ -101,16 +101,42 @@ function remainingSeconds({ remainingMs }: LeaseRow): bigint {
   return BigInt(Math.trunc(Math.max(remainingMs, 0) / 1_000));
 }
 
-/** One renewal and one answer per message; ends when the client half-closes. */
-async function keepAlive({ lessor, header }: LeaseServiceOptions, call: StreamCall): Promise<void> {
-  for await (const bytes of call.requests) {
+/** Renewals of one stream under way at once; a client that sends more waits. */
+const RENEWALS_MAX = 256;
+
+/**
+ * One renewal and one answer per message, in order; ends when the client half-closes. A client keeps all of its leases
+ * alive on one stream, so renewals do not wait for each other: those that come together share a commit.
+ */
+async function keepAlive(options: LeaseServiceOptions, call: StreamCall): Promise<void> {
+  const requests = call.requests[Symbol.asyncIterator]();
+  const failed = Promise.withResolvers<never>();
+  // It may fail when nobody waits for it any more.
+  failed.promise.catch(() => {});
+  let answered: Promise<unknown> = Promise.resolve();
+  for (let underWay = 1;; underWay++) { // Ends with the client's last request, or with a renewal that fails.
+    const { value: bytes, done } = await Promise.race([requests.next(), failed.promise]);
+    if (done) break;
     const { ID } = decodeStreamed(LeaseKeepAliveRequestSchema, bytes);
-    const { ttl, revision } = await lessor.renew(ID);
-    const answer = create(LeaseKeepAliveResponseSchema, {
-      header: header.message(revision),
-      ID,
-      TTL: BigInt(ttl),
-    });
-    if (!call.send([toBinary(LeaseKeepAliveResponseSchema, answer)])) await call.drained();
+    const renewal = Promise.all([options.lessor.renew(ID), answered]);
+    answered = renewal.then(([renewed]) => sendRenewal(options, { call, id: ID, ...renewed }));
+    answered.catch(failed.reject);
+    if (underWay < RENEWALS_MAX) continue;
+    await answered;
+    await call.drained();
+    underWay = 0;
   }
+  await answered;
+}
+
+function sendRenewal(
+  { header }: LeaseServiceOptions,
+  { call, id, ttl, revision }: { call: StreamCall; id: bigint; ttl: number; revision: number },
+): void {
+  const answer = create(LeaseKeepAliveResponseSchema, {
+    header: header.message(revision),
+    ID: id,
+    TTL: BigInt(ttl),
+  });
+  call.send([toBinary(LeaseKeepAliveResponseSchema, answer)]);
 }

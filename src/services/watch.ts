@@ -8,7 +8,7 @@ import {
   type WatchResponse,
   WatchResponseSchema,
 } from "../../gen/etcdserverpb/watch_pb.ts";
-import { EtcdError } from "../errors.ts";
+import { EtcdError, GRPC, StatusError } from "../errors.ts";
 import {
   REQUEST_BYTES_MAX,
   REQUEST_OVERHEAD_BYTES,
@@ -17,8 +17,8 @@ import {
   WATCH_PROGRESS_INTERVAL_MS_MIN,
 } from "../limits.ts";
 import { isEmpty, keyName, keyRange } from "../mvcc/key_range.ts";
-import type { StreamCall } from "../transport/call.ts";
-import type { EventBatch } from "../watch/event_batch.ts";
+import { aborted, type StreamCall } from "../transport/call.ts";
+import type { EventBlock } from "../watch/event_batch.ts";
 import type { WatchHub } from "../watch/hub.ts";
 import { eventResponses } from "../watch/watch_response.ts";
 import { NO_WATCH_ID, type WatchOutlet, WatchStream } from "../watch/watch_stream.ts";
@@ -41,6 +41,10 @@ export function watchMethods(options: WatchServiceOptions): ServiceMethods {
 
 async function serveWatch(call: StreamCall, options: WatchServiceOptions): Promise<void> {
   using session = new WatchSession(call, options);
+  await Promise.race([session.failure, serveRequests(call, session)]);
+}
+
+async function serveRequests(call: StreamCall, session: WatchSession): Promise<void> {
   for await (const bytes of call.requests) {
     session.handle(decodeStreamed(WatchRequestSchema, bytes));
     // A client that asks and does not read is not asked for more until it reads.
@@ -48,13 +52,6 @@ async function serveWatch(call: StreamCall, options: WatchServiceOptions): Promi
   }
   // The client has said all that it wants to; events go on until it leaves.
   await aborted(call.signal);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }
 
 /** What a response without events says besides its header. */
@@ -71,6 +68,8 @@ class WatchSession implements WatchOutlet, Disposable {
   readonly #options: WatchServiceOptions;
   readonly #stream: WatchStream;
   readonly #fragmentBytes: number;
+  readonly #failure = Promise.withResolvers<never>();
+  #hasFailed = false;
 
   constructor(call: StreamCall, options: WatchServiceOptions) {
     const {
@@ -91,7 +90,13 @@ class WatchSession implements WatchOutlet, Disposable {
     });
   }
 
+  /** Rejects when the call must end because of a defect. */
+  get failure(): Promise<never> {
+    return this.#failure.promise;
+  }
+
   handle({ requestUnion: request }: WatchRequest): void {
+    if (this.#hasFailed) return;
     switch (request.case) {
       case "createRequest":
         this.#create(request.value);
@@ -154,6 +159,10 @@ class WatchSession implements WatchOutlet, Disposable {
     return this.#call.bufferedBytes >= this.#options.hub.streamBytesMax;
   }
 
+  holds({ bytes }: EventBlock): boolean {
+    return this.#call.holds(bytes);
+  }
+
   drained(): Promise<void> {
     return this.#call.drained();
   }
@@ -171,14 +180,20 @@ class WatchSession implements WatchOutlet, Disposable {
     this.#send(0, { watchId, canceled: true, compactRevision: BigInt(compactRevision) });
   }
 
-  events(watcher: Watcher, batch: EventBatch, revision: number): void {
-    const responses = eventResponses(batch, {
+  events(watcher: Watcher, block: EventBlock, revision: number): void {
+    const responses = eventResponses(block, {
       header: this.#options.header,
       watchId: watcher.id,
       revision,
       fragmentBytes: watcher.options.fragment ? this.#fragmentBytes : undefined,
     });
     for (const response of responses) this.#call.send(response);
+  }
+
+  /** Clients take this status as one after which they resume. */
+  fail(): void {
+    this.#hasFailed = true;
+    this.#failure.reject(new StatusError(GRPC.INTERNAL, "internal error"));
   }
 
   #send(revision: number, response: ControlResponse): void {

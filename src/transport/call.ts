@@ -38,6 +38,8 @@ export interface StreamCall extends CallContext {
   send(message: MessageParts): boolean;
   /** Bytes given to `send` that the connection has not taken yet. */
   readonly bufferedBytes: number;
+  /** Whether memory of this part waits by reference already, so that sending it once more takes none. */
+  holds(part: Uint8Array): boolean;
   /** Resolves when the connection takes more, or when the call ends. */
   drained(): Promise<void>;
 }
@@ -51,3 +53,11 @@ export type Method =
 
 /** gRPC path, such as `/etcdserverpb.KV/Range` → its method. */
 export type MethodTable = ReadonlyMap<string, Method>;
+
+/** Resolves when the signal is aborted: for handlers that go on until their call ends. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

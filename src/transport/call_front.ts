@@ -1,31 +1,34 @@
 /**
- * Decides, for each HTTP/2 stream, who serves it: ordinary unary calls go to the unary path, unknown paths are refused
- * here, everything else goes on to grpc-js, whose statuses are put into the words of gRPC servers that clients know.
+ * Decides, for each HTTP/2 stream, who serves it: ordinary calls are served at the stream (`unary_path.ts`,
+ * `stream_path.ts`), unknown paths are refused here, everything else, such as compressed requests, goes on to grpc-js,
+ * whose statuses are put into the words of gRPC servers that clients know.
  */
 
 import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { GRPC } from "../errors.ts";
 import type { MethodTable } from "./call.ts";
-import { encodeGrpcMessage } from "./grpc_message.ts";
-import type { Front } from "./grpc_js_internals.ts";
-import type { Status } from "./status.ts";
 import {
+  type DirectCallOptions,
   firstHeader,
   ignoreError,
   respondWithStatus,
-  serveUnary,
-  stopReading,
-  type UnaryPathOptions,
-} from "./unary_path.ts";
+  stopReadingWhenSent,
+} from "./direct_call.ts";
+import { encodeGrpcMessage } from "./grpc_message.ts";
+import type { Front } from "./grpc_js_internals.ts";
+import type { Status } from "./status.ts";
+import { serveStream } from "./stream_path.ts";
+import { serveUnary } from "./unary_path.ts";
 
 /** Takes a stream that is no gRPC call, such as JSON over HTTP/2; returns whether it did. */
 export type OnOtherStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => boolean;
 
 export interface CallFrontOptions {
   readonly methods: MethodTable;
-  /** False sends unary calls through grpc-js as well. */
+  /** False sends all calls through grpc-js. */
   readonly hotPath: boolean;
-  readonly unary: UnaryPathOptions;
+  readonly unary: DirectCallOptions;
+  readonly streaming: DirectCallOptions;
   readonly onOtherStream: OnOtherStream | undefined;
 }
 
@@ -108,16 +111,7 @@ function correctStream(stream: ServerHttp2Stream): void {
   };
 }
 
-function stopReadingWhenSent(stream: ServerHttp2Stream): void {
-  // Trailers leave in the next turn of the loop; a reset before that would overtake them.
-  setImmediate(() =>
-    setImmediate(() => {
-      if (!stream.readableEnded && !stream.destroyed) stopReading(stream);
-    })
-  );
-}
-
-/** Only the first of repeated headers, as the unary path has it; node:http2 joins them with commas. */
+/** Only the first of repeated headers, as `direct_call.ts` has it; node:http2 joins them with commas. */
 function keepFirst(headers: IncomingHttpHeaders, rawHeaders: readonly string[]) {
   const seen = new Set<string>();
   for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -170,7 +164,7 @@ function isGrpc(headers: IncomingHttpHeaders): boolean {
 /** What request messages may be compressed with. */
 const ENCODINGS: ReadonlySet<string> = new Set(["identity", "gzip"]);
 
-/** A message that the unary path can read, and a method that it can answer. */
+/** Messages that can be read at the stream, and an HTTP method that can be answered there. */
 function isPlain(headers: IncomingHttpHeaders): boolean {
   const encoding = headers["grpc-encoding"];
   return headers[":method"] === "POST" && (encoding === undefined || encoding === "identity");
@@ -178,7 +172,7 @@ function isPlain(headers: IncomingHttpHeaders): boolean {
 
 /** Makes the function that gets each call. */
 export function createCallFront(options: CallFrontOptions): Front["onStream"] {
-  const { methods, hotPath, unary, onOtherStream } = options;
+  const { methods, hotPath, unary, streaming, onOtherStream } = options;
   const services = serviceNames(methods);
   return function onStream({ stream, headers, rawHeaders, passOn }) {
     const path = headers[":path"] ?? "";
@@ -202,9 +196,14 @@ export function createCallFront(options: CallFrontOptions): Front["onStream"] {
       stopReadingWhenSent(stream);
       return;
     }
-    if (hotPath && method.kind === "unary" && isPlain(headers)) {
-      const request = { path, handle: method.handle, headers, rawHeaders };
-      serveUnary(stream, { request, shared: unary });
+    if (hotPath && isPlain(headers)) {
+      if (method.kind === "unary") {
+        const request = { path, handle: method.handle, headers, rawHeaders };
+        serveUnary(stream, { request, shared: unary });
+      } else {
+        const request = { path, handle: method.handle, headers, rawHeaders };
+        serveStream(stream, { request, shared: streaming, kind: method.kind });
+      }
       return;
     }
     stream.on("error", ignoreError);

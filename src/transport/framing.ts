@@ -10,7 +10,7 @@ import type { MessageParts } from "./call.ts";
 export const PREFIX_BYTES = 5;
 
 /** A part of at least this size is written as it is; smaller neighbours are copied together, which is cheaper than a write each. */
-const LARGE_PART_BYTES = 16 * 1024;
+export const LARGE_PART_BYTES = 16 * 1024;
 
 const EMPTY: Buffer = Buffer.alloc(0);
 
@@ -138,6 +138,15 @@ export class RequestReader {
     return undefined;
   }
 
+  /** Bytes that are wanted next: the rest of the prefix, or of the message; 0 when all is here. */
+  get missingBytes(): number {
+    return (this.#expected < 0 ? PREFIX_BYTES : this.#expected) - this.#bytes;
+  }
+
+  get isEmpty(): boolean {
+    return this.#bytes === 0;
+  }
+
   /** The message, after the client has half-closed, or what is wrong with it. */
   finish(): Uint8Array | StatusError {
     if (this.#bytes === 0) {
@@ -148,6 +157,39 @@ export class RequestReader {
     }
     if (this.#bytes !== this.#expected) return new StatusError(GRPC.INTERNAL, "unexpected EOF");
     return this.#received.subarray(PREFIX_BYTES, this.#bytes);
+  }
+}
+
+/** Cuts what a client streams into its messages. Holds one message at most, as `RequestReader` does. */
+export class MessageSplitter {
+  readonly #maxBytes: number;
+  #reader: RequestReader;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+    this.#reader = new RequestReader(maxBytes);
+  }
+
+  /** Takes the next chunk and gives the messages that it completes. Returns what is wrong, as soon as that is certain. */
+  push(chunk: Buffer, take: (message: Uint8Array) => void): StatusError | undefined {
+    let rest = chunk;
+    while (rest.byteLength > 0) {
+      const piece = rest.subarray(0, this.#reader.missingBytes);
+      const problem = this.#reader.push(piece);
+      if (problem !== undefined) return problem;
+      rest = rest.subarray(piece.byteLength);
+      if (this.#reader.missingBytes > 0) continue;
+      const message = this.#reader.finish();
+      if (message instanceof StatusError) return message;
+      this.#reader = new RequestReader(this.#maxBytes);
+      take(message);
+    }
+    return undefined;
+  }
+
+  /** What is wrong when the client says that it has sent all. */
+  finish(): StatusError | undefined {
+    return this.#reader.isEmpty ? undefined : new StatusError(GRPC.INTERNAL, "unexpected EOF");
   }
 }
 

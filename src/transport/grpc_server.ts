@@ -1,6 +1,6 @@
 /**
- * The gRPC server over connections that a listener accepts. grpc-js does sessions, keepalive, streaming calls and all that
- * is unusual; ordinary unary calls leave it at the stream (`call_front.ts`).
+ * The gRPC server over connections that a listener accepts. grpc-js does sessions, keepalive and all that is unusual;
+ * ordinary calls leave it at the stream (`call_front.ts`).
  */
 
 import type { Buffer } from "node:buffer";
@@ -34,7 +34,7 @@ export interface GrpcServerOptions {
   /** Calls under way on one connection; the client is told, and more are refused by HTTP/2. */
   readonly maxConcurrentStreams: number;
   readonly keepalive: KeepaliveOptions;
-  /** False sends unary calls through grpc-js too: slower, for finding faults. */
+  /** False sends all calls through grpc-js: slower, for finding faults. */
   readonly hotPath: boolean;
   /** The status of errors that the transport does not know; `undefined` for what is a defect. */
   readonly toStatus?: ToStatus;
@@ -46,8 +46,6 @@ export interface GrpcServerOptions {
 export interface GrpcServer {
   /** Serves a connection that begins with the HTTP/2 preface. */
   accept(socket: Socket): void;
-  /** Connections now. */
-  readonly connectionCount: number;
   /**
    * Ends all connections: no new calls, half of the time for unary calls to finish, then all calls are aborted and the
    * other half is theirs to leave; what remains is cut off. Resolves when nothing is left.
@@ -105,10 +103,6 @@ class Connections {
   readonly #sessions = new Set<ServerHttp2Session>();
   #onEmpty: (() => void) | undefined;
 
-  get size(): number {
-    return this.#sockets.size;
-  }
-
   addSocket(socket: Socket): void {
     this.#sockets.add(socket);
     socket.on("close", () => {
@@ -162,6 +156,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const streamCalls = new CallSet();
   const connections = new Connections();
   const deadlines = new Deadlines();
+  const direct = { maxReceiveBytes, mapStatus, deadlines, observe };
   let isDraining = false;
 
   const server = new Server({
@@ -180,7 +175,8 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     onStream: createCallFront({
       methods,
       hotPath: options.hotPath,
-      unary: { maxReceiveBytes, mapStatus, calls: unaryCalls, deadlines, observe },
+      unary: { ...direct, calls: unaryCalls },
+      streaming: { ...direct, calls: streamCalls },
       onOtherStream: options.onOtherStream,
     }),
     onSession(session) {
@@ -201,9 +197,6 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
       connections.addSocket(socket);
       corkWrites(socket);
       injector.injectConnection(socket);
-    },
-    get connectionCount() {
-      return connections.size;
     },
     async drain(graceMs) {
       isDraining = true;

@@ -1,4 +1,4 @@
-/** Streaming calls (and unary ones, when the unary path is off): our handlers as grpc-js handlers. */
+/** Calls that are not served at their stream (`call_front.ts` says which): our handlers as grpc-js handlers. */
 
 import type { Buffer } from "node:buffer";
 import type {
@@ -16,10 +16,7 @@ import type { CallObserver, CallSet } from "./calls.ts";
 import { joinParts, partsLength } from "./framing.ts";
 import { MessageQueue } from "./message_queue.ts";
 import { canceled, deadlineExceeded, type StatusMapper } from "./status.ts";
-
-/** What a stream may have queued before `send` returns false, and what it must fall to before `drained` resolves. */
-export const STREAM_BUFFER_BYTES_MAX = 256 * 1024;
-const STREAM_BUFFER_BYTES_LOW = 64 * 1024;
+import { STREAM_BUFFER_BYTES_LOW, STREAM_BUFFER_BYTES_MAX } from "./stream_path.ts";
 
 export interface GrpcJsCallOptions {
   readonly mapStatus: StatusMapper;
@@ -123,6 +120,11 @@ class GrpcJsStreamCall extends GrpcJsContext implements StreamCall {
 
   get bufferedBytes(): number {
     return this.#bufferedBytes;
+  }
+
+  /** grpc-js copies all that it is given. */
+  holds(): boolean {
+    return false;
   }
 
   send(message: MessageParts): boolean {

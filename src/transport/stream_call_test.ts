@@ -1,12 +1,26 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { gzipSync } from "node:zlib";
 import { GRPC } from "../errors.ts";
 import type { Method } from "./call.ts";
-import { STREAM_BUFFER_BYTES_MAX } from "./stream_call.ts";
-import { EchoClient, frame, RawClient, startEchoServer } from "./testing/echo_server.ts";
+import { STREAM_BUFFER_BYTES_MAX } from "./stream_path.ts";
+import {
+  EchoClient,
+  frame,
+  MAX_RECEIVE_BYTES,
+  RawClient,
+  startEchoServer,
+} from "./testing/echo_server.ts";
 
-Deno.test("a bidirectional call echoes every message, in order", async () => {
-  await using server = await startEchoServer();
+/** One fact, on both ways of streaming calls. */
+function fact(name: string, check: (grpc: { hotPath: boolean }) => Promise<void>): void {
+  for (const hotPath of [true, false]) {
+    Deno.test(`${name} (${hotPath ? "stream path" : "grpc-js"})`, () => check({ hotPath }));
+  }
+}
+
+fact("a bidirectional call echoes every message, in order", async (grpc) => {
+  await using server = await startEchoServer({ grpc });
   using client = new EchoClient(server.address);
   const { call, outcome } = client.bidi("Bidi");
   for (let i = 0; i < 2_000; i++) call.write(Buffer.from(`message ${i}`));
@@ -17,8 +31,8 @@ Deno.test("a bidirectional call echoes every message, in order", async () => {
   assert.equal(messages.length, 2_000);
 });
 
-Deno.test("half-closing does not end a call whose handler goes on", async () => {
-  await using server = await startEchoServer();
+fact("half-closing does not end a call whose handler goes on", async (grpc) => {
+  await using server = await startEchoServer({ grpc });
   using client = new EchoClient(server.address);
   const { call, outcome } = client.bidi("WaitStream");
   call.end();
@@ -28,8 +42,8 @@ Deno.test("half-closing does not end a call whose handler goes on", async () => 
   assert.equal((await outcome).code, GRPC.CANCELLED);
 });
 
-Deno.test("a stream's status comes after what was sent, as gRPC encodes it", async () => {
-  await using server = await startEchoServer();
+fact("a stream's status comes after what was sent, as gRPC encodes it", async (grpc) => {
+  await using server = await startEchoServer({ grpc });
   using client = new EchoClient(server.address);
   const { code, details, messages } = await client.bidi("FailStream").outcome;
   assert.deepEqual(
@@ -42,8 +56,8 @@ Deno.test("a stream's status comes after what was sent, as gRPC encodes it", asy
   assert.equal(headers["grpc-message"], "100 %25 %C3%BCber");
 });
 
-Deno.test("a stream's deadline aborts its handler", async () => {
-  await using server = await startEchoServer();
+fact("a stream's deadline aborts its handler", async (grpc) => {
+  await using server = await startEchoServer({ grpc });
   await using raw = new RawClient(server.address);
   const call = raw.call("WaitStream", frame(""), { headers: { "grpc-timeout": "20m" } });
   const { aborted } = await server.nextWaiting();
@@ -51,8 +65,8 @@ Deno.test("a stream's deadline aborts its handler", async () => {
   assert.equal((await call).headers["grpc-message"], "context deadline exceeded");
 });
 
-Deno.test("the first of repeated headers is the one that a stream's handler sees", async () => {
-  await using server = await startEchoServer();
+fact("the first of repeated headers is the one that a stream's handler sees", async (grpc) => {
+  await using server = await startEchoServer({ grpc });
   await using raw = new RawClient(server.address);
   const stream = raw.session.request({
     ":method": "POST",
@@ -65,7 +79,7 @@ Deno.test("the first of repeated headers is the one that a stream's handler sees
   assert.equal(context.metadata("token"), "one");
 });
 
-Deno.test("send() tells when a client does not read, and drained() when it does again", async () => {
+fact("send() tells when a client does not read, and drained() when it does again", async (grpc) => {
   const bounds: { sent: number; buffered: number }[] = [];
   const { promise: isFull, resolve: full } = Promise.withResolvers<void>();
   const flood: Method = {
@@ -83,7 +97,7 @@ Deno.test("send() tells when a client does not read, and drained() when it does 
     },
   };
   await using server = await startEchoServer({
-    grpc: { methods: new Map([["/test.Echo/Flood", flood]]) },
+    grpc: { ...grpc, methods: new Map([["/test.Echo/Flood", flood]]) },
   });
   await using raw = new RawClient(server.address);
   const stream = raw.session.request({
@@ -101,4 +115,62 @@ Deno.test("send() tells when a client does not read, and drained() when it does 
   stream.on("close", () => resolve());
   await closed;
   assert.equal(bounds.length, 2);
+});
+
+fact("a stream's message over the limit ends it before it has arrived", async (grpc) => {
+  await using server = await startEchoServer({ grpc });
+  await using raw = new RawClient(server.address);
+  const text = "grpc: received message larger than max (2097153 vs. 2097152)";
+  const prefix = frame(Buffer.alloc(MAX_RECEIVE_BYTES + 1)).subarray(0, 5);
+  const { headers } = await raw.call("Bidi", prefix, { leaveOpen: true });
+  assert.deepEqual([headers["grpc-status"], headers["grpc-message"]], ["8", text]);
+});
+
+fact("a server-streaming call takes exactly one message", async (grpc) => {
+  await using server = await startEchoServer({ grpc });
+  await using raw = new RawClient(server.address);
+  const cases: [Uint8Array, RegExp][] = [
+    [Buffer.concat([frame("a"), frame("b")]), /received multiple request messages/],
+    [new Uint8Array(), /received no request message/],
+  ];
+  for (const [body, text] of cases) {
+    const { headers } = await raw.call("Repeat", body);
+    assert.equal(headers["grpc-status"], "13");
+    assert.match(String(headers["grpc-message"]), text);
+  }
+});
+
+fact("a stream's large messages arrive whole and in order", async (grpc) => {
+  await using server = await startEchoServer({ grpc });
+  using client = new EchoClient(server.address);
+  const { call, outcome } = client.bidi("Bidi");
+  const sizes = [0, 100_000, 3, MAX_RECEIVE_BYTES, 65_531, 65_536, 20_000, 1];
+  for (const [index, size] of sizes.entries()) call.write(Buffer.alloc(size, index));
+  call.end();
+  const { code, messages } = await outcome;
+  assert.equal(code, GRPC.OK);
+  assert.deepEqual(messages.map(({ length }) => length), sizes);
+  for (const [index, message] of messages.entries()) {
+    assert.ok(message.equals(Buffer.alloc(message.length, index)));
+  }
+});
+
+fact("a compressed stream is read", async (grpc) => {
+  await using server = await startEchoServer({ grpc });
+  await using raw = new RawClient(server.address);
+  const { headers, body } = await raw.call("Bidi", frame(gzipSync("hello"), 1), {
+    headers: { "grpc-encoding": "gzip" },
+  });
+  assert.equal(headers["grpc-status"], "0");
+  assert.ok(body.equals(frame("hello")));
+});
+
+fact("a handler that leaves without a word ends its call", async (grpc) => {
+  const methods = new Map<string, Method>([
+    ["/test.Echo/Leave", { kind: "bidi", handle: () => Promise.resolve() }],
+  ]);
+  await using server = await startEchoServer({ grpc: { ...grpc, methods } });
+  await using raw = new RawClient(server.address);
+  const { headers } = await raw.call("Leave", frame("x"), { leaveOpen: true });
+  assert.equal(headers["grpc-status"], "0");
 });

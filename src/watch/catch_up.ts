@@ -21,7 +21,13 @@ export interface CatchUpOptions {
   readonly synced: (watcher: Watcher) => void;
   /** Takes a watcher whose next event is gone. */
   readonly overtaken: (watcher: Watcher, compactRevision: number) => void;
+  readonly onDefect: (error: unknown) => void;
   readonly log: OpenOptions["log"];
+}
+
+/** A page of history, and what had been compacted when it was read. */
+interface CompactedPage extends Page {
+  readonly compactRevision: number;
 }
 
 export class CatchUp implements Disposable {
@@ -57,13 +63,16 @@ export class CatchUp implements Disposable {
   }
 
   async #work(): Promise<void> {
-    // Ends when nobody waits.
-    while (this.#ready.size > 0) {
-      // Others have their turn between pages; and watchers that are made at the same time share one.
-      await setImmediate();
-      await this.#servePage();
+    try {
+      // Ends when nobody waits.
+      while (this.#ready.size > 0) {
+        // Others have their turn between pages; and watchers that are made at the same time share one.
+        await setImmediate();
+        await this.#servePage();
+      }
+    } finally {
+      this.#workers--;
     }
-    this.#workers--;
   }
 
   async #servePage(): Promise<void> {
@@ -73,15 +82,17 @@ export class CatchUp implements Disposable {
     const { recent, head } = this.#options;
     const page = recent.page(lead.next, { rowsMax: CATCH_UP_ROWS, bytesMax: CATCH_UP_BYTES });
     if (page !== undefined) {
-      this.#serve(claimed, { ...page, compactRevision: head().compactRevision });
+      this.#serveOrFail(claimed, { ...page, compactRevision: head().compactRevision });
       return;
     }
+    let read: CompactedPage;
     try {
-      const read = await this.#read(lead.next);
-      if (!this.#isClosed) this.#serve(claimed, read);
+      read = await this.#read(lead.next, claimed);
     } catch (error) {
       await this.#retryLater(claimed, error);
+      return;
     }
+    if (!this.#isClosed) this.#serveOrFail(claimed, read);
   }
 
   /** Takes from those who are ready the first and all that a page for it may serve. */
@@ -100,22 +111,32 @@ export class CatchUp implements Disposable {
     return claimed;
   }
 
-  async #read(next: number): Promise<Page & { compactRevision: number }> {
+  async #read(next: number, claimed: readonly Watcher[]): Promise<CompactedPage> {
     const { backend, head } = this.#options;
     const { rows, through, head: { compactRevision } } = await backend.history({
       after: next - 1,
       upTo: head().revision,
       rowsMax: CATCH_UP_ROWS,
       bytesMax: CATCH_UP_BYTES,
-      withPrev: true,
+      withPrev: claimed.some(({ options }) => options.prevKv),
     });
     if (through < next) throw new Error(`a page of history from revision ${next} on is empty`);
     return { rows, through, compactRevision };
   }
 
+  /** A defect must end the streams that it may have cost events, and nothing else. */
+  #serveOrFail(claimed: readonly Watcher[], page: CompactedPage): void {
+    try {
+      this.#serve(claimed, page);
+    } catch (error) {
+      this.#options.onDefect(error);
+      for (const watcher of claimed) if (watcher.state !== "ended") watcher.stream.fail();
+    }
+  }
+
   /** Gives a page to those who are still there. No turn of the event loop may end within. */
-  #serve(claimed: readonly Watcher[], page: Page & { readonly compactRevision: number }): void {
-    const { head, synced, overtaken } = this.#options;
+  #serve(claimed: readonly Watcher[], page: CompactedPage): void {
+    const { head, synced, overtaken, onDefect } = this.#options;
     // The page's snapshot may be ahead of what was published: then it lacks what that compaction took.
     const compactRevision = Math.max(page.compactRevision, head().compactRevision);
     const index = new WatcherIndex();
@@ -129,8 +150,10 @@ export class CatchUp implements Disposable {
       index.add(watcher);
       served.push(watcher);
     }
-    const refused = deliver(index.distribute(page.rows, compactRevision), page.through);
+    const deliveries = index.distribute(page.rows, compactRevision);
+    const refused = deliver(deliveries, { revision: page.through, onDefect });
     for (const watcher of served) {
+      if (watcher.state !== "behind") continue;
       if (refused.has(watcher)) {
         watcher.stream.park(watcher);
         continue;

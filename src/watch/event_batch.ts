@@ -5,7 +5,7 @@
 import { Buffer } from "node:buffer";
 import type { HistoryRow } from "../../backends/contract.ts";
 import { WATCH_RESPONSE_BYTES } from "../limits.ts";
-import { Bytes, varintSize } from "../wire/bytes.ts";
+import { Bytes, messageFieldSize } from "../wire/bytes.ts";
 
 /** `events` in `WatchResponse`. */
 const EVENTS = 0x5a;
@@ -35,9 +35,9 @@ export class WatchEvent {
 }
 
 function encodeEvent(row: HistoryRow, prevKv: Uint8Array | null): Buffer {
-  const size = (row.tombstone ? 2 : 0) + messageFieldSize(row.kv) +
-    (prevKv === null ? 0 : messageFieldSize(prevKv));
-  const out = new Bytes(Buffer.allocUnsafe(1 + varintSize(size) + size));
+  const size = (row.tombstone ? 2 : 0) + messageFieldSize(row.kv.length) +
+    (prevKv === null ? 0 : messageFieldSize(prevKv.length));
+  const out = new Bytes(Buffer.allocUnsafe(messageFieldSize(size)));
   out.buffer[out.offset++] = EVENTS;
   out.varint(size);
   if (row.tombstone) out.numberField(TYPE, DELETE);
@@ -46,16 +46,12 @@ function encodeEvent(row: HistoryRow, prevKv: Uint8Array | null): Buffer {
   return out.buffer;
 }
 
-function messageFieldSize(message: Uint8Array): number {
-  return 1 + varintSize(message.length) + message.length;
-}
-
 /** The events of one response. */
 export interface EventBlock {
-  /** One by one, for those who take them in pieces. */
-  readonly events: readonly Buffer[];
-  /** All of them. */
+  /** Elements of a response's `events`. */
   readonly bytes: Buffer;
+  /** How many bytes each of them takes, for those who want them in pieces. */
+  readonly sizes: readonly number[];
   readonly lastRevision: number;
 }
 
@@ -95,14 +91,14 @@ export class EventBatch {
       revision.add(event.encoded({ prevKv: this.#prevKv }), event.row.revision);
     }
     block = append(block, revision, blocks);
-    if (block.events.length > 0) blocks.push(block.build());
+    if (block.size > 0) blocks.push(block.build());
     return blocks;
   }
 }
 
 /** Adds a revision's events to the block, or, if there is no room, ends the block and begins another with them. */
 function append(block: BlockBuilder, revision: BlockBuilder, ended: EventBlock[]): BlockBuilder {
-  if (block.events.length === 0) return revision;
+  if (block.size === 0) return revision;
   if (block.size + revision.size > WATCH_RESPONSE_BYTES) {
     ended.push(block.build());
     return revision;
@@ -126,6 +122,7 @@ class BlockBuilder {
     const { events, lastRevision } = this;
     const [first] = events;
     const isOne = events.length === 1 && first !== undefined;
-    return { events, bytes: isOne ? first : Buffer.concat(events, this.size), lastRevision };
+    const bytes = isOne ? first : Buffer.concat(events, this.size);
+    return { bytes, sizes: events.map(({ length }) => length), lastRevision };
   }
 }

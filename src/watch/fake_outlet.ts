@@ -1,9 +1,13 @@
 /** A client for this folder's tests: it notes what it is sent and reads when the test says so. */
 import { Buffer } from "node:buffer";
-import { parseKv } from "../mvcc/stored_kv.ts";
-import type { EventBatch } from "./event_batch.ts";
+import { fromBinary } from "@bufbuild/protobuf";
+import { WatchResponseSchema } from "../../gen/etcdserverpb/watch_pb.ts";
+import { Event_EventType as EventType } from "../../gen/mvccpb/kv_pb.ts";
+import type { EventBlock } from "./event_batch.ts";
 import type { WatchOutlet } from "./watch_stream.ts";
 import type { Watcher, WatcherOptions } from "./watcher.ts";
+
+const NOTHING = new Uint8Array();
 
 /** What came, in few words: `created 0 @1`, `0: 2 a=1, 2 b, 3 a=2 @3`, `progress -1 @3`, `overtaken 0 by 5`. */
 export class FakeOutlet implements WatchOutlet {
@@ -13,6 +17,9 @@ export class FakeOutlet implements WatchOutlet {
   #isFull = false;
   #drained = Promise.withResolvers<void>();
   #news = Promise.withResolvers<void>();
+
+  /** Whether the client reads no more once it is sent events. */
+  fillsAtEvents = false;
 
   get isFull(): boolean {
     return this.#isFull;
@@ -36,14 +43,32 @@ export class FakeOutlet implements WatchOutlet {
     this.#note(`created ${watchId} @${revision}`);
   }
 
-  events(watcher: Watcher, batch: EventBatch, revision: number): void {
+  /** A block that may be sent again although the client does not read. */
+  held: EventBlock | undefined;
+  /** Thrown at the next events. */
+  defect: Error | undefined;
+
+  holds(block: EventBlock): boolean {
+    return block === this.held;
+  }
+
+  fail(): void {
+    this.#note("failed");
+  }
+
+  events(watcher: Watcher, block: EventBlock, revision: number): void {
+    if (this.defect !== undefined) throw this.defect;
+    if (this.fillsAtEvents) {
+      this.#isFull = true;
+      this.held = block;
+    }
     const revisions = this.revisions.get(watcher.id) ?? [];
     this.revisions.set(watcher.id, revisions);
-    const events = batch.events.map(({ row }) => {
-      revisions.push(row.revision);
-      const { key, value } = parseKv(row.kv);
-      const put = `=${Buffer.from(value)}`;
-      return `${row.revision} ${Buffer.from(key).toString("latin1")}${row.tombstone ? "" : put}`;
+    const events = fromBinary(WatchResponseSchema, block.bytes).events.map(({ type, kv }) => {
+      const { key = NOTHING, value = NOTHING, modRevision } = kv ?? {};
+      revisions.push(Number(modRevision));
+      const put = type === EventType.PUT ? `=${Buffer.from(value)}` : "";
+      return `${modRevision} ${Buffer.from(key).toString("latin1")}${put}`;
     });
     this.#note(`${watcher.id}: ${events.join(", ")} @${revision}`);
   }

@@ -20,6 +20,8 @@ export class FakeStore {
   #listener: (commit: Commit) => void = () => {};
   /** Pages that were asked for. */
   reads = 0;
+  /** Whether the last page was to come with previous versions. */
+  withPrev = false;
   /** Runs before each page is read, and may hold it up or fail. */
   beforeRead: () => Promise<void> = () => Promise.resolve();
 
@@ -45,6 +47,11 @@ export class FakeStore {
     const { index, revision, compactRevision } = this.head;
     this.head = { index: index + 1, revision: revision + revisions.length, compactRevision };
     if (options.publish) this.#listener({ head: this.head, rows, leases: [], records: [] });
+  }
+
+  /** Tells of a commit as it is. */
+  publish(commit: Commit): void {
+    this.#listener(commit);
   }
 
   #row({ key, value }: Change, { index, sub }: { index: number; sub: number }): HistoryRow {
@@ -75,8 +82,9 @@ export class FakeStore {
     if (options.publish) this.#listener({ head: this.head, rows: [], leases: [], records: [] });
   }
 
-  async #history({ after, upTo, rowsMax }: HistoryQuery): Promise<HistoryPage> {
+  async #history({ after, upTo, rowsMax, withPrev }: HistoryQuery): Promise<HistoryPage> {
     this.reads++;
+    this.withPrev = withPrev;
     await this.beforeRead();
     const rows: HistoryRow[] = [];
     for (const row of this.#rows) {

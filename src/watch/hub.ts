@@ -13,7 +13,7 @@ import type { Commit } from "../mvcc/types.ts";
 import { CatchUp } from "./catch_up.ts";
 import { deliver } from "./delivery.ts";
 import { RecentCommits } from "./recent_commits.ts";
-import type { Watcher } from "./watcher.ts";
+import type { Watcher, WatcherStream } from "./watcher.ts";
 import { WatcherIndex } from "./watcher_index.ts";
 
 export interface WatchHubOptions {
@@ -27,13 +27,14 @@ export class WatchHub implements Disposable {
   readonly #synced = new WatcherIndex();
   readonly #behind = new Set<Watcher>();
   #head: Head;
-  /** Open streams; kept by `WatchStream`. */
-  streams = 0;
-  /** Events sent since the start, each counted once for each watcher; kept by `WatchStream`. */
+  readonly #streams = new Set<WatcherStream>();
+  readonly #log: OpenOptions["log"];
+  /** Events sent since the start, each counted once for each watcher; kept by `WatchStream`. For metrics. */
   eventsSent = 0;
 
   constructor({ store, log }: WatchHubOptions) {
     this.#head = store.head;
+    this.#log = log;
     this.#recent = new RecentCommits(store.head.revision);
     this.#catchUp = new CatchUp({
       backend: store.backend,
@@ -41,9 +42,14 @@ export class WatchHub implements Disposable {
       head: () => this.#head,
       synced: (watcher) => this.#join(watcher),
       overtaken: (watcher, compactRevision) => this.#overtaken(watcher, compactRevision),
+      onDefect: (error) => this.#onDefect(error),
       log,
     });
     store.onCommit((commit) => this.#onCommit(commit));
+  }
+
+  #onDefect(error: unknown): void {
+    this.#log("error", "defect: events could not be delivered", { error });
   }
 
   /** The revision up to which the synced watchers have been given everything. */
@@ -51,6 +57,7 @@ export class WatchHub implements Disposable {
     return this.#head.revision;
   }
 
+  /** For metrics, as are the next two. */
   get watchers(): number {
     return this.#synced.size + this.#behind.size;
   }
@@ -60,10 +67,23 @@ export class WatchHub implements Disposable {
     return this.#behind.size;
   }
 
+  get streams(): number {
+    return this.#streams.size;
+  }
+
   /** Bytes that may wait for the client of one stream. */
   get streamBytesMax(): number {
-    const share = WATCH_STREAMS_BYTES_MAX / Math.max(this.streams, 1);
-    return Math.min(Math.max(share, WATCH_STREAM_BYTES_MIN), WATCH_STREAM_BYTES_MAX);
+    return streamShare(this.#streams.size);
+  }
+
+  /** Takes a new stream, before its watchers. */
+  open(stream: WatcherStream): void {
+    this.#streams.add(stream);
+  }
+
+  /** Lets a stream go that has no watchers left. */
+  close(stream: WatcherStream): void {
+    this.#streams.delete(stream);
   }
 
   /** Takes a new watcher. */
@@ -100,13 +120,26 @@ export class WatchHub implements Disposable {
     this.#catchUp[Symbol.dispose]();
   }
 
-  #onCommit({ head, rows }: Commit): void {
+  #onCommit(commit: Commit): void {
     const before = this.#head;
-    this.#head = head;
+    this.#head = commit.head;
+    try {
+      this.#distribute(commit, before);
+    } catch (error) {
+      this.#onDefect(error);
+      // Nobody knows who has been given what, so all clients must ask again; and what is remembered may have a hole.
+      this.#recent.restart(commit.head.revision);
+      for (const stream of [...this.#streams]) stream.fail();
+    }
+  }
+
+  #distribute({ head, rows }: Commit, before: Head): void {
     this.#recent.push(rows);
     // What these events replace was there when they were written, whatever has been compacted since.
     const deliveries = this.#synced.distribute(rows, -1);
-    for (const watcher of deliver(deliveries, head.revision)) {
+    const onDefect = (error: unknown) => this.#onDefect(error);
+    for (const watcher of deliver(deliveries, { revision: head.revision, onDefect })) {
+      if (watcher.state === "ended") continue;
       this.#synced.delete(watcher);
       watcher.state = "behind";
       watcher.next = Math.max(watcher.next, before.revision + 1);
@@ -139,4 +172,10 @@ export class WatchHub implements Disposable {
     this.#behind.delete(watcher);
     this.#catchUp.delete(watcher);
   }
+}
+
+/** What each of so many streams may have waiting. */
+export function streamShare(streams: number): number {
+  const share = WATCH_STREAMS_BYTES_MAX / Math.max(streams, 1);
+  return Math.min(Math.max(share, WATCH_STREAM_BYTES_MIN), WATCH_STREAM_BYTES_MAX);
 }

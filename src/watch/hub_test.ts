@@ -1,16 +1,19 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
+import type { HistoryRow } from "../../backends/contract.ts";
 import { Dice, seedsToTry } from "../../tests/contract/dice.ts";
 import {
+  CATCH_UP_READS_MAX,
   CATCH_UP_ROWS,
   RECENT_COMMITS_MAX,
+  WATCH_RESPONSE_BYTES,
   WATCH_STREAM_BYTES_MAX,
   WATCH_STREAM_BYTES_MIN,
   WATCH_STREAMS_BYTES_MAX,
 } from "../limits.ts";
 import { FakeOutlet, watching } from "./fake_outlet.ts";
 import { FakeStore } from "./fake_store.ts";
-import { WatchHub } from "./hub.ts";
+import { streamShare, WatchHub } from "./hub.ts";
 import { WatchStream } from "./watch_stream.ts";
 
 class Rig implements Disposable {
@@ -257,7 +260,6 @@ Deno.test("WatchHub forgets the watchers of a stream that ends", async () => {
 });
 
 Deno.test("WatchHub gives each of many streams a share of the memory", () => {
-  using rig = new Rig();
   for (
     const [streams, share] of [
       [0, WATCH_STREAM_BYTES_MAX],
@@ -265,8 +267,80 @@ Deno.test("WatchHub gives each of many streams a share of the memory", () => {
       [100, WATCH_STREAMS_BYTES_MAX / 100],
       [1_000_000, WATCH_STREAM_BYTES_MIN],
     ] as const
-  ) {
-    rig.hub.streams = streams;
-    assert.equal(rig.hub.streamBytesMax, share);
+  ) assert.equal(streamShare(streams), share);
+});
+
+Deno.test("WatchHub stops within a large commit when the client is full, and goes on there", async () => {
+  using rig = new Rig();
+  const { outlet, stream } = rig.open();
+  stream.create(0n, watching("a"));
+  outlet.fillsAtEvents = true;
+  const value = "x".repeat(WATCH_RESPONSE_BYTES / 2 + 1);
+  rig.fake.commit([2, 3, 4].map(() => [{ key: "a", value }]));
+  assert.deepEqual(outlet.revisions.get(0n), [2]);
+  assert.ok(outlet.seen.at(-1)?.endsWith("@2"), "it promises no more than it gave");
+  outlet.drain();
+  await outlet.until(() => outlet.revisions.get(0n)?.length === 2);
+  outlet.drain();
+  await outlet.until(() => outlet.revisions.get(0n)?.length === 3);
+  assert.deepEqual(outlet.revisions.get(0n), [2, 3, 4]);
+});
+
+Deno.test("WatchHub gives a full stream what waits for another of its watchers already", () => {
+  using rig = new Rig();
+  const { outlet, stream } = rig.open();
+  stream.create(0n, watching("a"));
+  stream.create(0n, watching("a"));
+  stream.create(0n, watching("a", { prevKv: true }));
+  outlet.fillsAtEvents = true;
+  rig.put("a");
+  assert.deepEqual(outlet.seen.slice(3), ["0: 2 a=1 @2", "1: 2 a=1 @2"]);
+  assert.equal(rig.hub.slowWatchers, 1);
+});
+
+Deno.test("WatchHub ends a stream that cannot be given a commit, and no other", async () => {
+  using rig = new Rig();
+  const broken = rig.open();
+  const whole = rig.open();
+  for (const { stream } of [broken, whole]) {
+    stream.create(0n, watching("a"));
+    stream.create(0n, watching("a", { end: "b" }));
+  }
+  broken.outlet.defect = new Error("defect");
+  rig.put("a");
+  assert.equal(broken.outlet.seen.at(-1), "failed");
+  assert.deepEqual(whole.outlet.seen.slice(2), ["0: 2 a=1 @2", "1: 2 a=1 @2"]);
+  assert.deepEqual([rig.hub.streams, rig.hub.watchers], [1, 2]);
+  assert.deepEqual(rig.logged, ["defect: events could not be delivered"]);
+  // The same for those that catch up, more often than there are workers.
+  for (let round = 0; round < 2 * CATCH_UP_READS_MAX; round++) {
+    const { outlet, stream } = rig.open();
+    outlet.defect = new Error("defect");
+    stream.create(0n, watching("a", { startRevision: 2 }));
+    await outlet.until(() => outlet.seen.includes("failed"));
+  }
+  whole.stream.create(0n, watching("a", { startRevision: 2 }));
+  await whole.outlet.until(() => whole.outlet.seen.includes("2: 2 a=1 @2"));
+});
+
+Deno.test("WatchHub ends all streams when it cannot tell whose a commit is", () => {
+  using rig = new Rig();
+  const { outlet, stream } = rig.open();
+  stream.create(0n, watching("a"));
+  const { head } = rig.fake;
+  const rows = [{} as HistoryRow];
+  rig.fake.publish({ head: { ...head, revision: 2 }, rows, leases: [], records: [] });
+  assert.deepEqual(outlet.seen, ["created 0 @1", "failed"]);
+  assert.deepEqual([rig.hub.streams, rig.hub.watchers], [0, 0]);
+});
+
+Deno.test("WatchHub reads previous versions only for those who want them", async () => {
+  using rig = new Rig();
+  rig.put("a");
+  const { outlet, stream } = rig.open();
+  for (const [id, prevKv] of [[1n, false], [2n, true]] as const) {
+    stream.create(id, watching("a", { startRevision: 2, prevKv }));
+    await outlet.until(() => outlet.revisions.has(id));
+    assert.equal(rig.fake.withPrev, prevKv);
   }
 });

@@ -65,6 +65,14 @@ export class RecentCommits {
     this.#oldest = 0;
   }
 
+  /** Forgets everything; what is pushed next comes after the revision. */
+  restart(revision: number): void {
+    this.#commits = [];
+    this.#oldest = 0;
+    this.#bytes = 0;
+    this.#floor = revision;
+  }
+
   /**
    * Whole commits with all that is in them from revision `next` on; `undefined` if that is not all here any more. Ends
    * with the commit in which it reaches the rows or the bytes.

@@ -1,7 +1,7 @@
 /** Encodes the `etcdserverpb.WatchResponse`s that carry events: a head of a watcher's own before a block that many share. */
 import { Buffer } from "node:buffer";
-import { Bytes, varintSize, varintSize64 } from "../wire/bytes.ts";
-import type { EventBatch, EventBlock } from "./event_batch.ts";
+import { Bytes, messageFieldSize, varintSize64 } from "../wire/bytes.ts";
+import type { EventBlock } from "./event_batch.ts";
 
 const WATCH_ID = 0x10;
 const FRAGMENT = 0x38;
@@ -17,7 +17,7 @@ export interface ResponseHeader {
 export interface EventResponseOptions {
   readonly header: ResponseHeader;
   readonly watchId: bigint;
-  /** Up to where the watcher has everything after the last response. */
+  /** Up to where the watcher has everything after the responses. */
   readonly revision: number;
   /** Responses of at least this size are cut between events; `undefined` if they must stay whole. */
   readonly fragmentBytes: number | undefined;
@@ -25,53 +25,35 @@ export interface EventResponseOptions {
 
 type MessageParts = readonly Uint8Array[];
 
-/** The responses for a batch, each in parts. */
-export function eventResponses(batch: EventBatch, options: EventResponseOptions): MessageParts[] {
-  const { blocks } = batch;
-  const responses: MessageParts[] = [];
-  for (const [index, block] of blocks.entries()) {
-    // A client may go on behind the revision of the last response that it got, so none may be ahead of its events.
-    const revision = index === blocks.length - 1 ? options.revision : block.lastRevision;
-    pushBlock(responses, block, { ...options, revision });
-  }
-  return responses;
-}
-
-function pushBlock(
-  responses: MessageParts[],
-  block: EventBlock,
-  options: EventResponseOptions,
-): void {
-  const head = encodeHead(options, { isFragment: false });
+/** The responses for a block, each in parts. There is more than one only if it is to be cut. */
+export function eventResponses(block: EventBlock, options: EventResponseOptions): MessageParts[] {
   const { fragmentBytes } = options;
+  const { bytes, sizes } = block;
+  const head = encodeHead(options, { isFragment: false });
   if (
-    fragmentBytes === undefined || block.events.length < 2 ||
-    head.length + block.bytes.length < fragmentBytes
-  ) {
-    responses.push([head, block.bytes]);
-    return;
-  }
+    fragmentBytes === undefined || sizes.length < 2 || head.length + bytes.length < fragmentBytes
+  ) return [[head, bytes]];
+  const responses: MessageParts[] = [];
   const fragmentHead = encodeHead(options, { isFragment: true });
-  let part: Buffer[] = [];
-  let size = fragmentHead.length;
-  for (const event of block.events) {
-    if (part.length > 0 && size + event.length >= fragmentBytes) {
-      responses.push([fragmentHead, ...part]);
-      part = [];
-      size = fragmentHead.length;
+  let from = 0;
+  let to = 0;
+  for (const size of sizes) {
+    if (to > from && fragmentHead.length + to - from + size >= fragmentBytes) {
+      // Pieces of the shared bytes: a copy would be one for each watcher.
+      responses.push([fragmentHead, bytes.subarray(from, to)]);
+      from = to;
     }
-    part.push(event);
-    size += event.length;
+    to += size;
   }
-  responses.push([head, ...part]);
+  responses.push([head, bytes.subarray(from)]);
+  return responses;
 }
 
 function encodeHead(
   { header, watchId, revision }: EventResponseOptions,
   { isFragment }: { readonly isFragment: boolean },
 ): Buffer {
-  const headerSize = header.size(revision);
-  const size = 1 + varintSize(headerSize) + headerSize +
+  const size = messageFieldSize(header.size(revision)) +
     (watchId === 0n ? 0 : 1 + varintSize64(watchId)) + (isFragment ? 2 : 0);
   const out = new Bytes(Buffer.allocUnsafe(size));
   header.write(out, revision);

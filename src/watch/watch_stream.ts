@@ -1,5 +1,5 @@
 /** One client stream: its watchers by id, what waits until the client reads, and progress. */
-import type { EventBatch } from "./event_batch.ts";
+import type { EventBatch, EventBlock } from "./event_batch.ts";
 import type { WatchHub } from "./hub.ts";
 import { Watcher, type WatcherOptions, type WatcherStream } from "./watcher.ts";
 
@@ -10,12 +10,16 @@ export const NO_WATCH_ID = -1n;
 export interface WatchOutlet {
   /** Whether so much waits for the client that nothing should be added. */
   readonly isFull: boolean;
+  /** Whether the block waits already, for another watcher: sending it once more takes no memory. */
+  holds(block: EventBlock): boolean;
   /** Resolves when the client has read some of what waits, or is gone. */
   drained(): Promise<void>;
   created(watchId: bigint, revision: number): void;
-  events(watcher: Watcher, batch: EventBatch, revision: number): void;
+  events(watcher: Watcher, block: EventBlock, revision: number): void;
   progress(watchId: bigint, revision: number): void;
   overtaken(watchId: bigint, compactRevision: number): void;
+  /** Ends the stream with an error. */
+  fail(): void;
 }
 
 export interface WatchStreamOptions {
@@ -38,7 +42,7 @@ export class WatchStream implements WatcherStream, Disposable {
 
   constructor(options: WatchStreamOptions) {
     this.#options = options;
-    options.hub.streams++;
+    options.hub.open(this);
   }
 
   get isFull(): boolean {
@@ -82,12 +86,16 @@ export class WatchStream implements WatcherStream, Disposable {
 
   offer(watcher: Watcher, batch: EventBatch, revision: number): boolean {
     const { hub, outlet } = this.#options;
-    if (outlet.isFull) return false;
-    const wanted = batch.from(watcher.next);
-    if (wanted.events.length === 0) return true;
-    watcher.isProgressDue = false;
-    hub.eventsSent += wanted.events.length;
-    outlet.events(watcher, wanted, revision);
+    const { blocks } = batch.from(watcher.next);
+    for (const block of blocks) {
+      if (outlet.isFull && !outlet.holds(block)) return false;
+      // A client may go on behind the revision of the last response that it got, so none may be ahead of its events.
+      const isLast = block === blocks.at(-1);
+      outlet.events(watcher, block, isLast ? revision : block.lastRevision);
+      watcher.next = block.lastRevision + 1;
+      watcher.isProgressDue = false;
+      hub.eventsSent += block.sizes.length;
+    }
     return true;
   }
 
@@ -109,6 +117,11 @@ export class WatchStream implements WatcherStream, Disposable {
   overtaken(watcher: Watcher, compactRevision: number): void {
     this.#parked.delete(watcher);
     this.#options.outlet.overtaken(watcher.id, compactRevision);
+  }
+
+  fail(): void {
+    this[Symbol.dispose]();
+    this.#options.outlet.fail();
   }
 
   #remove(watcher: Watcher): void {
@@ -141,6 +154,6 @@ export class WatchStream implements WatcherStream, Disposable {
     clearInterval(this.#progressTimer);
     for (const watcher of this.#watchers.values()) this.#remove(watcher);
     this.#watchers.clear();
-    this.#options.hub.streams--;
+    this.#options.hub.close(this);
   }
 }

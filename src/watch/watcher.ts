@@ -50,11 +50,13 @@ export interface WatcherStream {
   readonly isFull: boolean;
   /**
    * Sends the watcher what it has not had of the batch. `revision` is up to where the watcher then has everything. Returns
-   * false, having sent nothing, if the stream is full.
+   * false if the stream is full before that; then `next` is behind what was sent.
    */
   offer(watcher: Watcher, batch: EventBatch, revision: number): boolean;
   /** Keeps a watcher that is behind until the client has read some of what waits for it. */
   park(watcher: Watcher): void;
   /** Tells that compaction took what the watcher needs. */
   overtaken(watcher: Watcher, compactRevision: number): void;
+  /** Ends the stream and all its watchers because of a defect; its client can resume on another one. */
+  fail(): void;
 }

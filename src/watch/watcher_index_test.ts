@@ -12,6 +12,7 @@ const NO_STREAM: WatcherStream = {
   offer: () => true,
   park: () => {},
   overtaken: () => {},
+  fail: () => {},
 };
 
 function row(

@@ -19,6 +19,21 @@ export function varintSize64(value: bigint): number {
   return size;
 }
 
+/** Bytes of the field of an encoded message of this length, with its tag and length. Tags here take one byte. */
+export function messageFieldSize(length: number): number {
+  return 1 + varintSize(length) + length;
+}
+
+/** The same for a field of bytes, which is left out if empty. */
+export function bytesFieldSize(bytes: Uint8Array): number {
+  return bytes.length === 0 ? 0 : messageFieldSize(bytes.length);
+}
+
+/** The same for a field of a safe, non-negative integer, which is left out if 0. */
+export function numberFieldSize(value: number): number {
+  return value === 0 ? 0 : 1 + varintSize(value);
+}
+
 /** A cursor that writes fields into a buffer; the caller has computed its size. */
 export class Bytes {
   readonly buffer: Buffer;

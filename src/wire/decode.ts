@@ -11,9 +11,7 @@ import {
   ScalarType,
 } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
-
-/** Nested messages; a deeper one is refused, so that no request can exhaust the stack. */
-const DEPTH_MAX = 300;
+import { MESSAGE_DEPTH_MAX } from "../limits.ts";
 
 /** Reads one value of a field. */
 type ReadValue = (reader: BinaryReader, depth: number) => unknown;
@@ -48,7 +46,7 @@ function readMessage(
   schema: DescMessage,
   { reader, end, depth }: { reader: BinaryReader; end: number; depth: number },
 ): unknown {
-  if (depth > DEPTH_MAX) throw new RangeError("messages are nested too deep");
+  if (depth > MESSAGE_DEPTH_MAX) throw new RangeError("messages are nested too deep");
   // Properties are set by name; the table holds only names of the schema.
   const message = create(schema) as unknown as Record<string, unknown>;
   const table = tableOf(schema);

@@ -12,7 +12,7 @@ import {
   TxnRequestSchema,
 } from "../../gen/etcdserverpb/kv_pb.ts";
 import { WatchRequestSchema } from "../../gen/etcdserverpb/watch_pb.ts";
-import { TXN_DEPTH_MAX } from "../limits.ts";
+import { TXN_OPS_MAX } from "../limits.ts";
 import { decodeMessage } from "./decode.ts";
 
 const BYTES = fc.uint8Array({ maxLength: 20 });
@@ -198,7 +198,7 @@ function nested(depth: number): Uint8Array {
 }
 
 Deno.test("decodeMessage() reads transactions nested as deep as they may be, and refuses deeper ones", () => {
-  const { success } = decodeMessage(TxnRequestSchema, nested(TXN_DEPTH_MAX));
+  const { success } = decodeMessage(TxnRequestSchema, nested(TXN_OPS_MAX));
   assert.equal(success[0]?.request.case, "requestTxn");
   assert.throws(() => decodeMessage(TxnRequestSchema, nested(500)), /nested too deep/);
 });

@@ -57,7 +57,7 @@ export const lifeFacts: readonly Fact[] = [
         () => backend.records(""),
         () => backend.append(batchAt(head)),
         () => backend.outcome("x"),
-        () => backend.trim({ rowsMax: 1 }),
+        () => backend.trim({ upTo: Number.MAX_SAFE_INTEGER, rowsMax: 1 }),
         () => backend.size(),
         () => backend.defragment(),
       ];
@@ -72,7 +72,7 @@ export const lifeFacts: readonly Fact[] = [
       const calls = [
         backend.append(batchAt(head, { rows: [putRow(bytes("a"), { revision: 2 })] })),
         range(backend),
-        backend.trim({ rowsMax: 10 }),
+        backend.trim({ upTo: Number.MAX_SAFE_INTEGER, rowsMax: 10 }),
         backend.defragment(),
         backend.size(),
       ];
@@ -118,7 +118,7 @@ export const lifeFacts: readonly Fact[] = [
         await append(subject, { rows: [putRow(bytes("a"), { revision, value })] });
       }
       await append(subject, { compactRevision: 59 });
-      while (!(await subject.backend.trim({ rowsMax: 100 })).done);
+      while (!(await subject.backend.trim({ upTo: Number.MAX_SAFE_INTEGER, rowsMax: 100 })).done);
       const { kvs } = await range(subject.backend);
       await subject.backend.defragment();
       const size = await subject.backend.size();

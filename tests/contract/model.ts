@@ -68,9 +68,8 @@ export class Model {
     return older === undefined || older.tombstone ? null : older.kv;
   }
 
-  /** Rows that must be left when everything is trimmed. */
-  keptByTrim(): LogRow[] {
-    const at = this.compactRevision;
+  /** Rows that must be left when everything up to the revision is trimmed. */
+  keptByTrim(at: number = this.compactRevision): LogRow[] {
     return this.rows.filter((row) => {
       if (row.revision > at) return true;
       if (this.#deciding(row.key, at) !== row) return false;

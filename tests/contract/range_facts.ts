@@ -147,6 +147,30 @@ export const rangeFacts: readonly Fact[] = [
     },
   },
   {
+    name: "count() is exact over many deleted keys and a key that was deleted often",
+    async check(subject) {
+      const keys = Array.from({ length: 9_000 }, (_, at) => bytes(`k${100_000 + at}`));
+      await append(subject, { rows: keys.map((key, sub) => putRow(key, { revision: 2, sub })) });
+      await append(subject, {
+        rows: keys.map((key, sub) => tombstoneRow(key, { revision: 3, sub })),
+      });
+      const often = Array.from({ length: 4_500 }, (_, at) => [
+        putRow(bytes("k104000"), { revision: 4 + 2 * at }),
+        tombstoneRow(bytes("k104000"), { revision: 5 + 2 * at }),
+      ]);
+      await append(subject, { rows: often.flat() });
+      for (const [revision, expected] of [[2, 9_000], [3, 0], [4, 1], [5, 0], [4_000, 1], [0, 0]]) {
+        for (const start of ["", "k104000"].map((text) => bytes(text))) {
+          const whole = revision === 2 && start.length > 0 ? 5_000 : expected;
+          for (const end of [null, bytes("l")]) {
+            const { count } = await subject.backend.count({ start, end, revision: revision ?? 0 });
+            assert.equal(count, whole, `at revision ${revision}`);
+          }
+        }
+      }
+    },
+  },
+  {
     name: "range() packs what it would list, or lists it",
     async check(subject) {
       // Around each step of a length's varint, up to what is too large to be packed with others.

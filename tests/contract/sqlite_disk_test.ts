@@ -87,7 +87,7 @@ for (const syncMode of ["blocking", "awaited"] as const) {
       await assertFails(backend.append(second), "unavailable");
       await assertFails(backend.outcome(first.id), "unavailable");
       await assertFails(range(backend), "unavailable");
-      await assertFails(backend.trim({ rowsMax: 1 }), "unavailable");
+      await assertFails(backend.trim({ upTo: Number.MAX_SAFE_INTEGER, rowsMax: 1 }), "unavailable");
     });
   });
 }
@@ -197,7 +197,7 @@ Deno.test("sqlite: trimmed space goes back to the file system by itself when it 
     const head = await backend.head();
     await backend.append(batchAt(head, { compactRevision: head.revision }));
     const before = (await backend.size()).total;
-    while (!(await backend.trim({ rowsMax: 500 })).done);
+    while (!(await backend.trim({ upTo: Number.MAX_SAFE_INTEGER, rowsMax: 500 })).done);
     // Ends when the free share is small; the steps run on a timer.
     for (let waits = 0;; waits++) {
       const { inUse } = await backend.size();

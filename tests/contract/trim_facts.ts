@@ -1,6 +1,7 @@
 /** `trim`. */
 
 import assert from "node:assert/strict";
+import type { LogRow } from "../../backends/contract.ts";
 import { assertSameRows } from "./history_facts.ts";
 import { AWKWARD_KEYS, compactSomewhere, growHistory, Model } from "./model.ts";
 import {
@@ -16,13 +17,18 @@ import {
 
 /** Steps after which a trim that is still not done counts as endless. */
 const STEPS_MAX = 10_000;
+/** No bound but the head's compact revision. */
+const HEAD = Number.MAX_SAFE_INTEGER;
 
 export const trimFacts: readonly Fact[] = [
   {
     name: "trim() of a store that was never compacted has nothing to do",
     async check(subject) {
       await append(subject, { rows: [2, 3].map((revision) => putRow(bytes("a"), { revision })) });
-      assert.deepEqual(await subject.backend.trim({ rowsMax: 9 }), { removed: 0, done: true });
+      assert.deepEqual(await subject.backend.trim({ upTo: HEAD, rowsMax: 9 }), {
+        removed: 0,
+        done: true,
+      });
     },
   },
   {
@@ -50,7 +56,8 @@ export const trimFacts: readonly Fact[] = [
         await append(subject, { compactRevision });
         await trimAll(subject, 2);
         assert.deepEqual((await logOf(subject)).map((row) => row.revision), revisions);
-        assert.deepEqual(await subject.backend.trim({ rowsMax: 1 }), { removed: 0, done: true });
+        const again = await subject.backend.trim({ upTo: compactRevision, rowsMax: 1 });
+        assert.deepEqual(again, { removed: 0, done: true });
       }
     },
   },
@@ -66,10 +73,66 @@ export const trimFacts: readonly Fact[] = [
       ];
       await append(subject, { rows, compactRevision: 3 });
       // Up to the tombstone, which stands exactly at the compact revision and so stays for now.
-      assert.equal((await subject.backend.trim({ rowsMax: 2 })).done, false);
+      assert.equal((await subject.backend.trim({ upTo: HEAD, rowsMax: 2 })).done, false);
       await append(subject, { compactRevision: 4 });
       await trimAll(subject, 2);
       assertSameRows(await logOf(subject), rows.slice(2));
+    },
+  },
+  {
+    name: "trim() up to a compact revision leaves what only a later one lets go",
+    async check(subject) {
+      const [a, b] = [bytes("a"), bytes("b")];
+      const rows = [
+        putRow(a, { revision: 2 }),
+        putRow(a, { revision: 3 }),
+        putRow(b, { revision: 4 }),
+        tombstoneRow(a, { revision: 5 }),
+        putRow(b, { revision: 6 }),
+        tombstoneRow(b, { revision: 7 }),
+        putRow(a, { revision: 8 }),
+      ];
+      await append(subject, { rows, compactRevision: 5 });
+      await append(subject, { compactRevision: 8 });
+      const left: readonly (readonly [upTo: number, revisions: readonly number[]])[] = [
+        [1, [2, 3, 4, 5, 6, 7, 8]],
+        [3, [3, 4, 5, 6, 7, 8]],
+        [5, [4, 5, 6, 7, 8]],
+        [4, [4, 5, 6, 7, 8]],
+        [7, [7, 8]],
+        [HEAD, [8]],
+      ];
+      for (const [upTo, revisions] of left) {
+        await trimAll(subject, 1, upTo);
+        assert.deepEqual((await logOf(subject)).map((row) => row.revision), revisions);
+        assert.equal((await subject.backend.trim({ upTo, rowsMax: 1 })).done, true);
+      }
+    },
+  },
+  {
+    name: "trim() that is continued with another bound stays exact",
+    rollsDice: true,
+    async check(subject, dice) {
+      const model = new Model();
+      let reached = -1;
+      for (let round = 0; round < 20; round++) {
+        await growHistory(subject, model, { dice, batches: dice.below(5) });
+        await compactSomewhere(subject, model, dice);
+        // Now and then below what an unfinished trim was meant to reach, or above what may be reached.
+        const upTo = Math.max(reached, 1) + dice.below(model.revision + 2);
+        reached = Math.max(reached, Math.min(upTo, model.compactRevision));
+        const isWhole = dice.below(2) === 0;
+        const steps = isWhole ? STEPS_MAX : dice.below(4);
+        const { done } = await trimSteps(subject, { upTo, rowsMax: 1 + dice.below(9), steps });
+        if (dice.below(3) === 0) await subject.reopen();
+        await assertReadable(subject, model);
+        await assertNothingBeyond(subject, model, { upTo: reached, isDone: done });
+        const lower = 1 + dice.below(upTo);
+        await trimSteps(subject, { upTo: lower, rowsMax: 1 + dice.below(9), steps: STEPS_MAX });
+        await assertNothingBeyond(subject, model, { upTo: reached, isDone: done });
+      }
+      await trimAll(subject, 7);
+      assertSameRows(await logOf(subject), model.keptByTrim());
     },
   },
   {
@@ -77,7 +140,7 @@ export const trimFacts: readonly Fact[] = [
     async check(subject) {
       const rows = Array.from({ length: 100 }, (_, at) => putRow(bytes("a"), { revision: at + 2 }));
       await append(subject, { rows, compactRevision: 101 });
-      const first = await subject.backend.trim({ rowsMax: 10 });
+      const first = await subject.backend.trim({ upTo: HEAD, rowsMax: 10 });
       assert.equal(first.done, false);
       assert.ok(first.removed <= 10);
       assert.equal(first.removed + await trimAll(subject, 10), 99);
@@ -115,7 +178,7 @@ export const trimFacts: readonly Fact[] = [
           steps <= 7,
           "sixty rows are looked at in six steps of ten, and one to see the end",
         );
-        const result = await subject.backend.trim({ rowsMax: 10 });
+        const result = await subject.backend.trim({ upTo: HEAD, rowsMax: 10 });
         removed += result.removed;
         if (result.done) break;
         await subject.reopen();
@@ -127,11 +190,11 @@ export const trimFacts: readonly Fact[] = [
 
 async function trimSteps(
   { backend }: Subject,
-  { rowsMax, steps }: { rowsMax: number; steps: number },
+  { upTo = HEAD, rowsMax, steps }: { upTo?: number; rowsMax: number; steps: number },
 ): Promise<{ removed: number; done: boolean }> {
   let removed = 0;
   for (let step = 0; step < steps; step++) {
-    const result = await backend.trim({ rowsMax });
+    const result = await backend.trim({ upTo, rowsMax });
     removed += result.removed;
     if (result.done) return { removed, done: true };
   }
@@ -139,10 +202,26 @@ async function trimSteps(
 }
 
 /** Trims to the end and answers how many rows went. */
-async function trimAll(subject: Subject, rowsMax: number): Promise<number> {
-  const { removed, done } = await trimSteps(subject, { rowsMax, steps: STEPS_MAX });
+async function trimAll(subject: Subject, rowsMax: number, upTo = HEAD): Promise<number> {
+  const { removed, done } = await trimSteps(subject, { upTo, rowsMax, steps: STEPS_MAX });
   assert.ok(done, "the trim ends");
   return removed;
+}
+
+/** All rows that a compact revision of `upTo` keeps are there, and if the trim is done, no others. */
+async function assertNothingBeyond(
+  subject: Subject,
+  model: Model,
+  { upTo, isDone }: { upTo: number; isDone: boolean },
+): Promise<void> {
+  const kept = model.keptByTrim(upTo);
+  const wanted = new Set(kept.map(placeOf));
+  const found = await logOf(subject);
+  assertSameRows(isDone ? found : found.filter((row) => wanted.has(placeOf(row))), kept);
+}
+
+function placeOf({ revision, sub }: LogRow): string {
+  return `${revision}/${sub}`;
 }
 
 async function logOf({ backend }: Subject) {

@@ -150,6 +150,10 @@ serviceTest("Alarm: CORRUPT refuses every write; reads go on", { fresh: true }, 
   await assertFails(t.client.lease.leaseGrant({ TTL: 600 }), CORRUPT);
   await assertFails(t.client.lease.leaseRevoke({ ID }), CORRUPT);
   assert.equal((await t.client.kv.range({ key: "a" })).count, 1n);
+  assert.equal((await t.client.kv.txn({ success: [op.range({ key: "a" })] })).succeeded, true);
+  assert.equal((await t.client.kv.txn({})).succeeded, true);
+  // With another transaction inside it counts as a write, whatever that holds.
+  await assertFails(t.client.kv.txn({ success: [op.txn({})] }), CORRUPT);
   assert.equal((await t.client.lease.leaseTimeToLive({ ID })).grantedTTL, 600n);
   await alarms(t.client, Action.DEACTIVATE, corrupt);
   await t.client.kv.put({ key: "a", value: "2" });

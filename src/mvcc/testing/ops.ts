@@ -27,7 +27,6 @@ export function rangeOp(range: KeyRange, options: Partial<RangeOp> = {}): RangeO
     limit: 0,
     sortOrder: 0,
     sortTarget: 0,
-    serializable: false,
     keysOnly: false,
     countOnly: false,
     minModRevision: 0,
