@@ -42,8 +42,8 @@ export interface Config {
   readonly watchProgressNotifyIntervalMs: number;
   /** The etcd that Status and /version claim to be; clients choose features by it. */
   readonly emulatedEtcdVersion: string;
-  /** False sends unary calls through the gRPC library as well: slower, for finding faults. */
-  readonly unaryFastPath: boolean;
+  /** False sends all calls through the gRPC library: slower, for finding faults. */
+  readonly fastPath: boolean;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
 }
@@ -61,7 +61,7 @@ export const DEFAULT_CONFIG: Config = {
   maxTxnOps: TXN_OPS_MAX,
   watchProgressNotifyIntervalMs: 600_000,
   emulatedEtcdVersion: "3.7.1",
-  unaryFastPath: true,
+  fastPath: true,
   logLevel: "info",
   logFormat: "plain",
 };

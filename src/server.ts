@@ -55,7 +55,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     maxReceiveBytes: config.maxRequestBytes + REQUEST_OVERHEAD_BYTES,
     maxConcurrentStreams: STREAMS_MAX,
     keepalive: KEEPALIVE,
-    hotPath: config.unaryFastPath,
+    hotPath: config.fastPath,
     toStatus: backendStatus,
     onDefect: (error, path) => log("error", "defect: a call failed", { path, error }),
   });

@@ -134,12 +134,12 @@ const TABLE: FlagTable = {
     help: "The etcd version that the server says it is. Clients choose features by it.",
     parse: parseVersion,
   },
-  unaryFastPath: {
-    name: "unary-fast-path",
+  fastPath: {
+    name: "fast-path",
     placeholder: "true|false",
     default: "true",
     help:
-      "Whether unary calls are served in front of the gRPC library; `false` is slower, and for finding faults.",
+      "Whether calls are served in front of the gRPC library; `false` sends all through it, which is slower, and for finding faults.",
     parse: (text) => parseChoice(text, ["true", "false"]) === "true",
   },
   logLevel: {

@@ -77,16 +77,16 @@ Deno.test("readTxn() refuses revisions to come and compacted ones, of the branch
 });
 
 Deno.test("readTxn() reads everything as of one revision, whatever is written meanwhile", async () => {
-  let engine: Engine | undefined;
+  const whileReading: (() => Promise<unknown>)[] = [];
   await using opened = await Engine.open((real) => ({
     async range(query) {
       const page = await real.range(query);
-      await engine?.put("z");
+      for (const write of whileReading) await write();
       return page;
     },
   }));
   await opened.put("a", "A");
-  engine = opened;
+  whileReading.push(() => opened.put("z"));
   const { revision, results } = await run(opened, txnOp([rangeOp(ALL), rangeOp(ALL)]));
   assert.equal(revision, 2);
   for (const result of results) {

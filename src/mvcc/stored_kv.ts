@@ -8,7 +8,7 @@
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { Bytes, varintSize, varintSize64 } from "../wire/bytes.ts";
+import { Bytes, bytesFieldSize, numberFieldSize, varintSize, varintSize64 } from "../wire/bytes.ts";
 
 /** What a version is made of. */
 export interface KeyValue {
@@ -94,14 +94,6 @@ export function encodeKv(
   out.bytesField(VALUE, value);
   const sizes = { metaSize, keySize: key.length, valueSize: value.length };
   return new Version(out.buffer, { createRevision, modRevision, version, lease, ...sizes });
-}
-
-function bytesFieldSize(bytes: Uint8Array): number {
-  return bytes.length === 0 ? 0 : 1 + varintSize(bytes.length) + bytes.length;
-}
-
-function numberFieldSize(value: number): number {
-  return value === 0 ? 0 : 1 + varintSize(value);
 }
 
 /** Reads a message made by `encodeKv`, whole or cut before its value. */

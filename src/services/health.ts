@@ -10,7 +10,7 @@ import {
 } from "../../gen/grpc/health/v1/health_pb.ts";
 import { GRPC, StatusError } from "../errors.ts";
 import type { Store } from "../mvcc/store.ts";
-import type { StreamCall } from "../transport/call.ts";
+import { aborted, type StreamCall } from "../transport/call.ts";
 import {
   decodeStreamed,
   pathOf,
@@ -60,12 +60,5 @@ async function watch(call: StreamCall): Promise<void> {
     const answer = create(HealthCheckResponseSchema, { status });
     call.send([toBinary(HealthCheckResponseSchema, answer)]);
   }
-  await ended(call.signal);
-}
-
-function ended(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
+  await aborted(call.signal);
 }

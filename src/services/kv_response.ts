@@ -5,7 +5,7 @@
 import { Buffer } from "node:buffer";
 import type { DeleteResult, OpResult, PutResult, RangeResult, TxnResult } from "../mvcc/types.ts";
 import type { RangePart } from "../mvcc/reader.ts";
-import { Bytes, varintSize } from "../wire/bytes.ts";
+import { Bytes, messageFieldSize, numberFieldSize, varintSize } from "../wire/bytes.ts";
 import type { HeaderEncoder } from "./header.ts";
 
 /** A range's key-values are written into buffers of about this size. */
@@ -62,7 +62,7 @@ export function encodeRangePart(
 type Tail = Pick<RangePart, "more" | "count">;
 
 function tailSize({ more, count }: Tail): number {
-  return (more ? 2 : 0) + countSize(count);
+  return (more ? 2 : 0) + numberFieldSize(count);
 }
 
 function writeTail(out: Bytes, { more, count }: Tail): void {
@@ -93,13 +93,13 @@ function encodeKvs(part: Tail & Pick<RangePart, "kvs">, header: Header | null): 
 function chunk(kvs: readonly Uint8Array[], from: number): { to: number; size: number } {
   let size = 0;
   let to = from;
-  while (to < kvs.length && size < CHUNK_BYTES) size += messageSize(kvs[to++]!.length);
+  while (to < kvs.length && size < CHUNK_BYTES) size += messageFieldSize(kvs[to++]!.length);
   return { to, size };
 }
 
 export function encodePut(result: PutResult, header: Header): Uint8Array {
   const { prevKv } = result;
-  const size = header.size + (prevKv === null ? 0 : messageSize(prevKv.length));
+  const size = header.size + (prevKv === null ? 0 : messageFieldSize(prevKv.length));
   const out = new Bytes(Buffer.allocUnsafe(size));
   header.write(out);
   if (prevKv !== null) out.messageField(0x12, prevKv);
@@ -107,8 +107,8 @@ export function encodePut(result: PutResult, header: Header): Uint8Array {
 }
 
 export function encodeDelete(result: DeleteResult, header: Header): Uint8Array {
-  let size = header.size + countSize(result.deleted);
-  for (const kv of result.prevKvs) size += messageSize(kv.length);
+  let size = header.size + numberFieldSize(result.deleted);
+  for (const kv of result.prevKvs) size += messageFieldSize(kv.length);
   const out = new Bytes(Buffer.allocUnsafe(size));
   header.write(out);
   out.numberField(0x10, result.deleted);
@@ -119,7 +119,7 @@ export function encodeDelete(result: DeleteResult, header: Header): Uint8Array {
 export function encodeTxn(result: TxnResult, header: Header): Uint8Array {
   const responses = result.results.map(encodeResponseOp);
   let size = header.size + (result.succeeded ? 2 : 0);
-  for (const response of responses) size += messageSize(response.length);
+  for (const response of responses) size += messageFieldSize(response.length);
   const out = new Bytes(Buffer.allocUnsafe(size));
   header.write(out);
   out.boolField(0x10, result.succeeded);
@@ -143,7 +143,7 @@ function encodeResponseOp(result: OpResult): Uint8Array {
 }
 
 function wrap(tag: number, message: Uint8Array): Uint8Array {
-  const out = new Bytes(Buffer.allocUnsafe(messageSize(message.length)));
+  const out = new Bytes(Buffer.allocUnsafe(messageFieldSize(message.length)));
   out.messageField(tag, message);
   return out.buffer;
 }
@@ -156,12 +156,4 @@ export function encodeRangeStream(response: readonly Uint8Array[]): Uint8Array[]
   prefix.buffer[prefix.offset++] = 0x0a;
   prefix.varint(size);
   return [prefix.buffer, ...response];
-}
-
-function messageSize(length: number): number {
-  return 1 + varintSize(length) + length;
-}
-
-function countSize(count: number): number {
-  return count === 0 ? 0 : 1 + varintSize(count);
 }

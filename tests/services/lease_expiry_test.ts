@@ -179,11 +179,14 @@ serviceTest("Lease: survives a crash", { fresh: true, skips: FORGETS }, async (t
   assert.deepEqual(answer.keys.map(text), ["a"]);
 });
 
-serviceTest("Lease: a thousand leases are kept alive on one stream, answered in order", async (t) => {
-  const ids = await Promise.all(Array.from({ length: 1_000 }, () => grant(t.client, 600)));
-  using stream = t.client.lease.leaseKeepAlive();
-  for (const ID of ids) stream.send({ ID });
-  const answers = await stream.take(ids.length);
-  assert.deepEqual(answers.map(({ ID }) => ID), ids);
-  for (const { TTL } of answers) assert.equal(TTL, 600n);
-});
+serviceTest(
+  "Lease: a thousand leases are kept alive on one stream, answered in order",
+  async (t) => {
+    const ids = await Promise.all(Array.from({ length: 1_000 }, () => grant(t.client, 600)));
+    using stream = t.client.lease.leaseKeepAlive();
+    for (const ID of ids) stream.send({ ID });
+    const answers = await stream.take(ids.length);
+    assert.deepEqual(answers.map(({ ID }) => ID), ids);
+    for (const { TTL } of answers) assert.equal(TTL, 600n);
+  },
+);
