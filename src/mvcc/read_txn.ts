@@ -2,12 +2,12 @@
  * Transactions that only read: no turn with the writer, and no more is read than their ranges ask for. Everything is read
  * at one revision, the newest when it began.
  */
-import type { Backend, Head } from "../../backends/contract.ts";
+import type { Backend } from "../../backends/contract.ts";
 import { EtcdError } from "../errors.ts";
 import { type Cancelable, RangeOvertaken, readPages, restartIfOvertaken } from "./range_pages.ts";
 import type { Reader } from "./reader.ts";
 import { parseKv } from "./stored_kv.ts";
-import { holdsForNone, matches } from "./txn.ts";
+import { checkRangeInTxn, holdsForNone, matches } from "./txn.ts";
 import { type Compare, COMPARE_TARGET, type RangeOp, type TxnOp, type TxnResult } from "./types.ts";
 
 export interface ReadTxnOptions {
@@ -27,18 +27,11 @@ export function readTxn(options: ReadTxnOptions, op: TxnOp): Promise<TxnResult> 
     const succeeded = await allHold(options, op.compares, revision);
     // A read-only transaction has nothing but ranges in it.
     const ranges = (succeeded ? op.success : op.failure).filter((inner) => inner.kind === "range");
-    for (const range of ranges) checkRange(range, head);
+    for (const range of ranges) checkRangeInTxn(range, head);
     const results = [];
     for (const range of ranges) results.push(await readRange(options, range, revision));
     return { kind: "txn", revision, succeeded, results };
   });
-}
-
-/** As in a transaction that writes: a negative revision is not "now" but long compacted. */
-function checkRange({ revision }: RangeOp, head: Head): void {
-  if (revision === 0) return;
-  if (revision > head.revision) throw new EtcdError("futureRevision");
-  if (revision < head.compactRevision) throw new EtcdError("compacted");
 }
 
 async function readRange({ reader, call }: ReadTxnOptions, op: RangeOp, revision: number) {

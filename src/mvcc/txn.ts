@@ -6,6 +6,7 @@
  * check may fail, so a failing transaction changes nothing.
  */
 import { Buffer } from "node:buffer";
+import type { Head } from "../../backends/contract.ts";
 import { EtcdError } from "../errors.ts";
 import type { ReadSet } from "./read_set.ts";
 import { assembleRange, rowsNeeded } from "./range.ts";
@@ -165,16 +166,25 @@ function order(a: bigint, b: bigint): number {
 function check(view: BatchView, path: Path): void {
   for (const op of path.ops) {
     if (isPath(op)) check(view, op);
-    else if (op.kind === "range") checkRange(view, op);
-    else if (op.kind === "put") checkPut(view, op);
+    else if (op.kind === "range") {
+      const { revisionBefore: revision, compactRevision } = view;
+      checkRangeInTxn(op, { revision, compactRevision });
+    } else if (op.kind === "put") checkPut(view, op);
   }
 }
 
-/** Unlike outside of transactions, a negative revision is not "now" here but long compacted, as in etcd. */
-function checkRange(view: BatchView, op: RangeOp): void {
+/**
+ * Unlike outside of transactions, a negative revision is not "now" here but long compacted, as in etcd.
+ *
+ * @throws {EtcdError} `futureRevision`, `compacted`
+ */
+export function checkRangeInTxn(
+  op: RangeOp,
+  { revision, compactRevision }: Pick<Head, "revision" | "compactRevision">,
+): void {
   if (op.revision === 0) return;
-  if (op.revision > view.revisionBefore) throw new EtcdError("futureRevision");
-  if (op.revision < view.compactRevision) throw new EtcdError("compacted");
+  if (op.revision > revision) throw new EtcdError("futureRevision");
+  if (op.revision < compactRevision) throw new EtcdError("compacted");
 }
 
 function checkPut(view: BatchView, op: PutOp): void {

@@ -7,6 +7,8 @@ import type {
   TxnRequest,
 } from "../../gen/etcdserverpb/kv_pb.ts";
 import { EtcdError, GRPC, StatusError } from "../errors.ts";
+import { hasRevisionFilters, isKeyOrder } from "../mvcc/range.ts";
+import type { RangeOp } from "../mvcc/types.ts";
 
 const SORT_ORDER_LAST = 2;
 const SORT_TARGET_LAST = 4;
@@ -18,19 +20,15 @@ export function checkRange(request: RangeRequest): void {
   if (sortTarget < 0 || sortTarget > SORT_TARGET_LAST) throw new EtcdError("invalidSortOption");
 }
 
-export function checkRangeStream(request: RangeRequest): void {
-  checkRange(request);
-  const isKeyOrder = request.sortOrder === 0 ||
-    (request.sortTarget === 0 && request.sortOrder === 1);
-  if (!isKeyOrder) {
+/** What RangeStream takes besides: the order in which keys are read, and no filters. */
+export function checkStreamable(op: RangeOp): void {
+  if (!isKeyOrder(op)) {
     throw new StatusError(
       GRPC.UNIMPLEMENTED,
       "RangeStream does not support custom sort orders",
     );
   }
-  const hasFilters = request.minModRevision !== 0n || request.maxModRevision !== 0n ||
-    request.minCreateRevision !== 0n || request.maxCreateRevision !== 0n;
-  if (hasFilters) {
+  if (hasRevisionFilters(op)) {
     throw new StatusError(
       GRPC.UNIMPLEMENTED,
       "RangeStream does not support revision filters",

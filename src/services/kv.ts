@@ -21,7 +21,7 @@ import { containsPut, isReadOnly } from "../mvcc/txn.ts";
 import type { RangeOp } from "../mvcc/types.ts";
 import type { CallContext, MessageParts, StreamCall } from "../transport/call.ts";
 import { checkDuplicates } from "./check_duplicates.ts";
-import { checkDelete, checkPut, checkRange, checkRangeStream, checkTxn } from "./check.ts";
+import { checkDelete, checkPut, checkRange, checkStreamable, checkTxn } from "./check.ts";
 import { toDelete, toPut, toRange, toTxn } from "./kv_request.ts";
 import {
   encodeDelete,
@@ -160,9 +160,11 @@ function checkSize({ requestBytesMax }: ServiceOptions, bytes: Uint8Array): void
 async function rangeStream({ store, header }: ServiceOptions, call: StreamCall): Promise<void> {
   for await (const bytes of call.requests) {
     const request = decodeStreamed(RangeRequestSchema, bytes);
-    checkRangeStream(request);
+    checkRange(request);
+    const op = toRange(request);
+    checkStreamable(op);
     try {
-      for await (const part of rangeParts(store, { op: toRange(request), call })) {
+      for await (const part of rangeParts(store, { op, call })) {
         const fields = part.isLast ? fullHeader(header, part.revision) : null;
         const isTaken = call.send(encodeRangeStream(encodeRangePart(part, fields)));
         if (!isTaken) await call.drained();

@@ -42,11 +42,7 @@ export function decode<Desc extends DescMessage>(
   schema: Desc,
   bytes: Uint8Array,
 ): MessageShape<Desc> {
-  try {
-    return decodeMessage(schema, bytes);
-  } catch (cause) {
-    throw malformed("grpc: error unmarshalling request", cause);
-  }
+  return decodeOr("grpc: error unmarshalling request", schema, bytes);
 }
 
 /** Decodes a message of a streaming call, for which grpc-go has another text. */
@@ -54,16 +50,20 @@ export function decodeStreamed<Desc extends DescMessage>(
   schema: Desc,
   bytes: Uint8Array,
 ): MessageShape<Desc> {
+  return decodeOr("grpc: failed to unmarshal the received message", schema, bytes);
+}
+
+function decodeOr<Desc extends DescMessage>(
+  failure: string,
+  schema: Desc,
+  bytes: Uint8Array,
+): MessageShape<Desc> {
   try {
     return decodeMessage(schema, bytes);
   } catch (cause) {
-    throw malformed("grpc: failed to unmarshal the received message", cause);
+    const detail = "proto: cannot parse invalid wire-format data";
+    throw new StatusError(GRPC.INTERNAL, `${failure}: ${detail}`, { cause });
   }
-}
-
-function malformed(text: string, cause: unknown): StatusError {
-  const detail = "proto: cannot parse invalid wire-format data";
-  return new StatusError(GRPC.INTERNAL, `${text}: ${detail}`, { cause });
 }
 
 export function encode<Desc extends DescMessage>(
