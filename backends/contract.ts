@@ -48,7 +48,10 @@ export interface LogRow {
 
 /** A row as `history` gives it. */
 export interface HistoryRow extends LogRow {
-  /** The key's version before this row: `null` if there was none (or only a tombstone), or if it was trimmed. */
+  /**
+   * The key's version as the revision before this row's left it: `null` if the key did not live then, or if that was
+   * trimmed. What other rows of the same revision did to the key does not show.
+   */
   readonly prevKv: Uint8Array | null;
 }
 

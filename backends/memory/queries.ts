@@ -61,7 +61,7 @@ export function historyPage(store: MemoryStore, query: HistoryQuery): HistoryPag
       return { head: store.head, rows, through: last };
     }
     last = row.revision;
-    const prevKv = query.withPrev ? liveKv(store.versions.before(row)) : null;
+    const prevKv = query.withPrev ? liveKv(store.versions.at(row.key, row.revision - 1)) : null;
     rows.push({ ...row, prevKv });
     bytes += row.kv.length + (prevKv?.length ?? 0);
   }

@@ -166,7 +166,7 @@ export const STATEMENTS = {
     `SELECT id >> 21, id & 2097151, key, CASE WHEN octet_length(kv) > ?6 THEN 1 ELSE kv END, meta_size,
       live, lease >> 32, lease & 4294967295,
       CASE WHEN ?5 THEN (SELECT CASE WHEN p.live = 0 THEN NULL WHEN octet_length(p.kv) > ?6 THEN 1 ELSE p.kv END
-        FROM log p WHERE p.key = l.key AND p.id < l.id ORDER BY p.id DESC LIMIT 1) END
+        FROM log p WHERE p.key = l.key AND p.id < l.id >> 21 << 21 ORDER BY p.id DESC LIMIT 1) END
     FROM log l WHERE id > ((?1 << 21) | ?2) AND id < (?3 + 1) << 21 ORDER BY id LIMIT ?4`,
 
   // Busy, frames in the log, frames carried over. Does nothing else.

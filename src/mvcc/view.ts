@@ -194,8 +194,19 @@ export class BatchView {
       metaSize: version.metaSize,
       tombstone: version.version === 0,
       lease: version.lease,
-      prevKv: previous?.kv ?? null,
+      prevKv: previous === null ? null : this.#kvBeforeCommand(previous),
     });
+  }
+
+  /** What the running command found of a key; `version` is what it sees now. */
+  #kvBeforeCommand(version: Version): Uint8Array | null {
+    if (version.modRevision <= this.#revision) return version.kv;
+    const name = keyName(version.key);
+    for (let index = this.#commandStart; index < this.#rows.length; index++) {
+      const row = this.#rows[index]!;
+      if (keyName(row.key) === name) return row.prevKv;
+    }
+    assert.fail("a version of this revision without its row");
   }
 
   lease(id: bigint): LeaseView | null {

@@ -36,6 +36,25 @@ export const historyFacts: readonly Fact[] = [
     },
   },
   {
+    name: "history() tells what the revision before left, whatever else a row's revision did",
+    async check(subject) {
+      const [old, fresh] = [bytes("old"), bytes("new")];
+      const before = putRow(old, { revision: 2 });
+      const rows = [
+        before,
+        putRow(old, { revision: 3 }),
+        putRow(fresh, { revision: 3, sub: 1 }),
+        tombstoneRow(fresh, { revision: 3, sub: 2 }),
+        tombstoneRow(old, { revision: 3, sub: 3 }),
+      ];
+      await append(subject, { rows });
+      const page = await history(subject);
+      assertSameRows(page.rows, rows);
+      const prevKvs = page.rows.map(({ prevKv }) => prevKv);
+      assertSameBytes(prevKvs, [null, before.kv, null, null, before.kv]);
+    },
+  },
+  {
     name: "history() excludes `after`, includes `upTo`, and is complete through the head at most",
     async check(subject) {
       const rows = [2, 3, 4, 5].map((revision) => putRow(bytes("a"), { revision }));

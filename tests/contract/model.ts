@@ -61,11 +61,9 @@ export class Model {
       .sort((a, b) => a.key.toHex() < b.key.toHex() ? -1 : 1);
   }
 
-  /** What stood before the row. */
+  /** What stood before the row's revision. */
   prevKv(row: LogRow): Uint8Array | null {
-    const before = this.rows.slice(0, this.rows.indexOf(row));
-    const older = before.findLast((other) => sameBytes(other.key, row.key));
-    return older === undefined || older.tombstone ? null : older.kv;
+    return this.kvAt(row.key, row.revision - 1);
   }
 
   /** Rows that must be left when everything up to the revision is trimmed. */

@@ -223,6 +223,34 @@ serviceTest("Watch: prev_kv is the version before, absent for a created key", as
   assert.equal(again?.prevKv, undefined);
 });
 
+serviceTest("Watch: prev_kv is of the revision before, whatever the transaction did", async (t) => {
+  using session = new WatchSession(t.client);
+  await t.client.kv.put({ key: t.key("old"), value: "1" });
+  const watch = { ...t.all(), prevKv: true };
+  const live = await session.create(watch);
+  // A key may be put and deleted in one transaction if each is in a nested one of its own.
+  const { header } = await t.client.kv.txn({
+    success: [
+      op.txn({ success: ["old", "new"].map((name) => op.put({ key: t.key(name), value: "2" })) }),
+      op.txn({ success: [op.deleteRange(t.all())] }),
+    ],
+  });
+  const replayed = await session.create({ ...watch, startRevision: header?.revision ?? 0n });
+  for (const id of [live, replayed]) {
+    const events = await session.rawEvents(id, 4);
+    const seen = events.map((event) => {
+      const { type, key } = seenEvent(event);
+      return [type, key, event.prevKv && new TextDecoder().decode(event.prevKv.value)];
+    });
+    assert.deepEqual(seen, [
+      ["put", t.key("old"), "1"],
+      ["put", t.key("new"), undefined],
+      ["delete", t.key("new"), undefined],
+      ["delete", t.key("old"), "1"],
+    ]);
+  }
+});
+
 serviceTest("Watch: filters leave puts or deletes out", async (t) => {
   using session = new WatchSession(t.client);
   const key = t.key("a");
