@@ -80,6 +80,8 @@ function prepareDatabase(database: Database, options: OpenOptions): void {
   }
   database.exec(`PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0`);
   database.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
+  // Else each statement that changes many rows makes a file elsewhere, in case it must be undone.
+  database.exec("PRAGMA temp_store = MEMORY");
   // SQLite opens a file that it may not write without a word: this makes it say so.
   database.query.beginWrite.run();
   if (isEmpty) create(database, options);

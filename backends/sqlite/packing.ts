@@ -7,7 +7,7 @@ import { keyAt, successor } from "./keys.ts";
 /** Rows by which the size of the others is guessed. */
 const SAMPLE_ROWS = 8;
 /** When they are larger on the average, joining them gains nothing. */
-const PACKED_ROW_BYTES_MAX = 4 * 1024;
+const PACKED_ROW_BYTES_MAX = 16 * 1024;
 /** Rows joined at once; some milliseconds of the event loop. */
 const PACKED_ROWS_MAX = 5_000;
 /** Bytes joined at once, however many the caller would take. */

@@ -3,7 +3,9 @@
  *
  * A row of the log has `id = (revision << 21) | sub`: one integer that orders the history and is the table's key, so
  * that "the newest version of a key at or before a revision" is one descent of the index on `key`, which ends in it.
- * `current` holds each live key's newest version with its bytes: a list is then one walk over one table.
+ * `current` holds each live key's newest version: a list is then one walk over one table. `size` is its kv's length. A
+ * small kv stands there whole. Of a larger one only what is in front of the value does, and the rest is one seek away, in
+ * the log by `id`: where a row is longer than a quarter of a page, SQLite reads all of it for each comparison of its key.
  */
 
 /** Bits of a log id that number the changes within a revision. The texts below repeat it as a literal. */
@@ -20,7 +22,7 @@ export const SCHEMA = `
   CREATE INDEX log_tombstone ON log (key) WHERE live = 0;
   CREATE TABLE current (
     key BLOB PRIMARY KEY, id INTEGER NOT NULL, lease INTEGER NOT NULL, meta_size INTEGER NOT NULL,
-    frame BLOB NOT NULL, kv BLOB NOT NULL
+    size INTEGER NOT NULL, frame BLOB NOT NULL, kv BLOB NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX current_lease ON current (lease) WHERE lease <> 0;
   CREATE TABLE lease (id INTEGER PRIMARY KEY, ttl INTEGER NOT NULL, expires_at INTEGER NOT NULL) STRICT;
@@ -47,19 +49,20 @@ export const STATEMENTS = {
 
   insertLog: `INSERT INTO log VALUES ((?1 << 21) | ?2, ?3, ?4, ?5, ?6, ?7)`,
   // What the log got above a revision becomes current, in order, so that the last row of each key stands.
-  // `frame` goes in front of a kv in a packed page: the byte 0x12 and the kv's length as a varint.
-  makeCurrent: `INSERT INTO current (key, id, lease, meta_size, frame, kv)
-    SELECT key, id, lease, meta_size, unhex(CASE
+  // `frame` goes in front of a kv in a packed page: the byte 0x12 and the kv's length as a varint. The longest row that is
+  // read at once has 1,002 bytes (of a page of 4,096), some 40 of them besides key and kv.
+  makeCurrent: `INSERT INTO current (key, id, lease, meta_size, size, frame, kv)
+    SELECT key, id, lease, meta_size, octet_length(kv), unhex(CASE
       WHEN octet_length(kv) < 1 << 7 THEN format('12%02x', octet_length(kv))
       WHEN octet_length(kv) < 1 << 14 THEN format('12%02x%02x', octet_length(kv) & 127 | 128, octet_length(kv) >> 7)
       WHEN octet_length(kv) < 1 << 21 THEN format('12%02x%02x%02x',
         octet_length(kv) & 127 | 128, octet_length(kv) >> 7 & 127 | 128, octet_length(kv) >> 14)
       ELSE format('12%02x%02x%02x%02x', octet_length(kv) & 127 | 128, octet_length(kv) >> 7 & 127 | 128,
         octet_length(kv) >> 14 & 127 | 128, octet_length(kv) >> 21)
-      END), kv
+      END), CASE WHEN octet_length(key) + octet_length(kv) > 960 THEN substr(kv, 1, meta_size) ELSE kv END
     FROM log WHERE id >= (?1 + 1) << 21 AND live = 1 ORDER BY id
     ON CONFLICT (key) DO UPDATE SET id = excluded.id, lease = excluded.lease, meta_size = excluded.meta_size,
-      frame = excluded.frame, kv = excluded.kv`,
+      size = excluded.size, frame = excluded.frame, kv = excluded.kv`,
   dropDeleted: `DELETE FROM current WHERE key IN (
     SELECT key FROM log l WHERE id >= (?1 + 1) << 21 AND live = 0
     AND NOT EXISTS (SELECT 1 FROM log n WHERE n.key = l.key AND n.id > l.id))`,
@@ -69,38 +72,46 @@ export const STATEMENTS = {
   putRecord: `INSERT OR REPLACE INTO record VALUES (?, ?)`,
   deleteRecord: `DELETE FROM record WHERE name = ?`,
 
-  getCurrent: `SELECT kv FROM current WHERE key = ?`,
+  getCurrent:
+    `SELECT CASE octet_length(kv) WHEN size THEN kv ELSE (SELECT l.kv FROM log l WHERE l.id = c.id) END
+    FROM current c WHERE key = ?`,
   getAt: `SELECT CASE live WHEN 1 THEN kv END FROM log
     WHERE key = ?1 AND id < (?2 + 1) << 21 ORDER BY id DESC LIMIT 1`,
   getLease: `SELECT ttl, expires_at FROM lease WHERE id = ?`,
   getRecord: `SELECT value FROM record WHERE name = ?`,
   listLeases: `SELECT id, ttl, expires_at FROM lease ORDER BY expires_at, id LIMIT ?`,
-  listLeaseKeys: `SELECT kv FROM current WHERE lease = ?1 AND lease <> 0 ORDER BY key`,
+  listLeaseKeys:
+    `SELECT CASE octet_length(kv) WHEN size THEN kv ELSE (SELECT l.kv FROM log l WHERE l.id = c.id) END
+    FROM current c WHERE lease = ?1 AND lease <> 0 ORDER BY key`,
   // The byte 0xff, which no text holds, ends what begins with the prefix.
   listRecords:
     `SELECT name, value FROM record WHERE name >= ?1 AND name < CAST(?2 AS TEXT) ORDER BY name`,
 
-  // `keysOnly` cuts the value off. A kv above a size, which SQLite knows without reading it, is answered as 1. The key
-  // comes along if it is wanted. Each has a twin for an interval without an upper bound.
-  range: `SELECT CASE WHEN CASE ?3 WHEN 1 THEN meta_size ELSE octet_length(kv) END > ?5 THEN 1
-      WHEN ?3 = 1 THEN substr(kv, 1, meta_size) ELSE kv END, CASE ?6 WHEN 1 THEN key END FROM current
+  // `keysOnly` cuts the value off. A kv above a size is answered as 1. The key comes along if it is wanted. Each has a
+  // twin for an interval without an upper bound.
+  range: `SELECT CASE WHEN CASE ?3 WHEN 1 THEN meta_size ELSE size END > ?5 THEN 1
+      WHEN ?3 = 1 THEN substr(kv, 1, meta_size) WHEN octet_length(kv) = size THEN kv
+      ELSE (SELECT l.kv FROM log l WHERE l.id = c.id) END, CASE ?6 WHEN 1 THEN key END FROM current c
     WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?4`,
-  rangeOpen: `SELECT CASE WHEN CASE ?2 WHEN 1 THEN meta_size ELSE octet_length(kv) END > ?4 THEN 1
-      WHEN ?2 = 1 THEN substr(kv, 1, meta_size) ELSE kv END, CASE ?5 WHEN 1 THEN key END FROM current
+  rangeOpen: `SELECT CASE WHEN CASE ?2 WHEN 1 THEN meta_size ELSE size END > ?4 THEN 1
+      WHEN ?2 = 1 THEN substr(kv, 1, meta_size) WHEN octet_length(kv) = size THEN kv
+      ELSE (SELECT l.kv FROM log l WHERE l.id = c.id) END, CASE ?5 WHEN 1 THEN key END FROM current c
     WHERE key >= ?1 ORDER BY key LIMIT ?3`,
   // An interval in one piece. Group_concat joins bytes as they are, and the cast only names them so. A kv above ?3
   // bytes is left out, so that the page stays small; then the two counts differ. (With a LIMIT below the aggregate it
   // would copy every row once more, and take twice the time: the interval's end is looked up before.)
   pack:
-    `SELECT CAST(group_concat(CASE WHEN octet_length(kv) <= ?3 THEN frame || kv END, '') AS BLOB),
-    count(*), count(CASE WHEN octet_length(kv) <= ?3 THEN 1 END) FROM current WHERE key >= ?1 AND key < ?2`,
+    `SELECT CAST(group_concat(CASE WHEN size <= ?3 THEN frame || CASE octet_length(kv) WHEN size THEN kv
+      ELSE (SELECT l.kv FROM log l WHERE l.id = c.id) END END, '') AS BLOB),
+    count(*), count(CASE WHEN size <= ?3 THEN 1 END) FROM current c WHERE key >= ?1 AND key < ?2`,
   packOpen:
-    `SELECT CAST(group_concat(CASE WHEN octet_length(kv) <= ?2 THEN frame || kv END, '') AS BLOB),
-    count(*), count(CASE WHEN octet_length(kv) <= ?2 THEN 1 END) FROM current WHERE key >= ?1`,
-  measureRange: `SELECT avg(bytes) FROM (
-    SELECT octet_length(kv) AS bytes FROM current WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?3)`,
-  measureRangeOpen: `SELECT avg(bytes) FROM (
-    SELECT octet_length(kv) AS bytes FROM current WHERE key >= ?1 ORDER BY key LIMIT ?2)`,
+    `SELECT CAST(group_concat(CASE WHEN size <= ?2 THEN frame || CASE octet_length(kv) WHEN size THEN kv
+      ELSE (SELECT l.kv FROM log l WHERE l.id = c.id) END END, '') AS BLOB),
+    count(*), count(CASE WHEN size <= ?2 THEN 1 END) FROM current c WHERE key >= ?1`,
+  measureRange: `SELECT avg(size) FROM (
+    SELECT size FROM current WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?3)`,
+  measureRangeOpen:
+    `SELECT avg(size) FROM (SELECT size FROM current WHERE key >= ?1 ORDER BY key LIMIT ?2)`,
   keyAfter: `SELECT key FROM current WHERE key >= ?1 ORDER BY key LIMIT 1 OFFSET ?2`,
   keyAfterBefore:
     `SELECT key FROM current WHERE key >= ?1 AND key < ?3 ORDER BY key LIMIT 1 OFFSET ?2`,
@@ -113,8 +124,9 @@ export const STATEMENTS = {
           WHEN CASE ?4 WHEN 1 THEN l.meta_size ELSE octet_length(l.kv) END > ?6 THEN 1
           WHEN ?4 = 1 THEN substr(l.kv, 1, l.meta_size) ELSE l.kv END
         FROM log l WHERE l.key = c.key AND l.id < (?3 + 1) << 21 ORDER BY l.id DESC LIMIT 1)
-      WHEN CASE ?4 WHEN 1 THEN meta_size ELSE octet_length(kv) END > ?6 THEN 1
-      WHEN ?4 = 1 THEN substr(kv, 1, meta_size) ELSE kv END
+      WHEN CASE ?4 WHEN 1 THEN meta_size ELSE size END > ?6 THEN 1
+      WHEN ?4 = 1 THEN substr(kv, 1, meta_size) WHEN octet_length(kv) = size THEN kv
+      ELSE (SELECT l.kv FROM log l WHERE l.id = c.id) END
     FROM current c WHERE key >= ?1 AND key < ?2
     UNION ALL
     SELECT key, (
@@ -131,8 +143,9 @@ export const STATEMENTS = {
           WHEN CASE ?3 WHEN 1 THEN l.meta_size ELSE octet_length(l.kv) END > ?5 THEN 1
           WHEN ?3 = 1 THEN substr(l.kv, 1, l.meta_size) ELSE l.kv END
         FROM log l WHERE l.key = c.key AND l.id < (?2 + 1) << 21 ORDER BY l.id DESC LIMIT 1)
-      WHEN CASE ?3 WHEN 1 THEN meta_size ELSE octet_length(kv) END > ?5 THEN 1
-      WHEN ?3 = 1 THEN substr(kv, 1, meta_size) ELSE kv END
+      WHEN CASE ?3 WHEN 1 THEN meta_size ELSE size END > ?5 THEN 1
+      WHEN ?3 = 1 THEN substr(kv, 1, meta_size) WHEN octet_length(kv) = size THEN kv
+      ELSE (SELECT l.kv FROM log l WHERE l.id = c.id) END
     FROM current c WHERE key >= ?1
     UNION ALL
     SELECT key, (

@@ -1,7 +1,7 @@
 /** `range`, `count` and `load`. */
 
 import assert from "node:assert/strict";
-import type { KeySpan, PackedKvs, RangePage } from "../../backends/contract.ts";
+import type { KeySpan, LogRow, PackedKvs, RangePage } from "../../backends/contract.ts";
 import type { Dice } from "./dice.ts";
 import { AWKWARD_KEYS, growHistory, Model } from "./model.ts";
 import {
@@ -17,6 +17,10 @@ import {
 
 /** More than a backend is likely to count in one go. */
 const MANY_KEYS = 25_000;
+
+/** Of values: none, and around what a store may treat as small or large. */
+const SIZES = [0, 1, 120, 500, 850, 880, 900, 905, 910, 915, 920, 925, 930, 935, 940, 950, 960, 970]
+  .concat([980, 1_000, 1_030, 2_000, 4_060, 4_096, 9_000, 17_000, 66_000, 300_000]);
 
 export const rangeFacts: readonly Fact[] = [
   {
@@ -85,6 +89,21 @@ export const rangeFacts: readonly Fact[] = [
           await assertPaging(subject, { revision, bytesMax });
         }
       }
+    },
+  },
+  {
+    name: "values of every size come whole, in whatever way a key is read, and shrink and grow",
+    async check(subject) {
+      const lease = 7n;
+      await append(subject, { leases: [{ id: lease, state: { ttl: 60, remainingMs: 60_000 } }] });
+      const first = sizedRows({ revision: 2, lease, sizes: SIZES });
+      const second = sizedRows({ revision: 3, lease, sizes: SIZES.toReversed() });
+      for (const rows of [first, second]) {
+        await append(subject, { rows });
+        await assertReadInEveryWay(subject, rows, lease);
+      }
+      const before = await range(subject.backend, { revision: 2 });
+      assertSameBytes(before.kvs, first.map(({ kv }) => kv));
     },
   },
   {
@@ -213,6 +232,43 @@ export const rangeFacts: readonly Fact[] = [
     },
   },
 ];
+
+/** A key for each size, in the order of the list. */
+function sizedRows(
+  { revision, lease, sizes }: { revision: number; lease: bigint; sizes: readonly number[] },
+): LogRow[] {
+  return sizes.map((size, sub) => {
+    const value = new Uint8Array(size).fill(sub + 1);
+    return putRow(bytes(`k${100 + sub}`), { revision, sub, value, lease });
+  });
+}
+
+/** `rows` are all there is, and of one lease. */
+async function assertReadInEveryWay(
+  { backend }: Subject,
+  rows: readonly LogRow[],
+  lease: bigint,
+): Promise<void> {
+  const kvs = rows.map(({ kv }) => kv);
+  const keys = rows.map(({ key }) => key);
+  // All of them, and some that are not too different in size to be packed.
+  for (const [from, to] of [[0, rows.length], [7, 21]] as const) {
+    const span = { start: keys[from] ?? bytes(""), end: keys[to] ?? null };
+    const expected = rows.slice(from, to);
+    assertSameBytes((await range(backend, span)).kvs, kvs.slice(from, to));
+    const page = await range(backend, { ...span, packed: true, bytesMax: 100_000_000 });
+    if (page.packed === null) assertSameBytes(page.kvs, kvs.slice(from, to));
+    else assertPacked(page.packed, { ...page, kvs: kvs.slice(from, to) });
+    const cut = await range(backend, { ...span, keysOnly: true });
+    assertSameBytes(
+      cut.kvs.map((kv, at) => kv.subarray(0, expected[at]?.metaSize)),
+      expected.map(({ kv, metaSize }) => kv.subarray(0, metaSize)),
+    );
+  }
+  const query = { keys, leases: [], records: [], revision: 0 };
+  assertSameBytes((await backend.load(query)).kvs, kvs);
+  assertSameBytes((await backend.leaseKeys(lease)).kvs, kvs);
+}
 
 /** Each kv as field 2 of a message, in order. */
 function assertPacked(packed: PackedKvs, { kvs, more }: RangePage): void {
