@@ -10,6 +10,7 @@ import { MEMORY, READY, WORKLOADS } from "./workloads.ts";
 const TINY_SIZES: Sizes = {
   clients: 8,
   valueBytes: 64,
+  warmUps: 10,
   creates: 50,
   updates: 100,
   singleUpdates: 5,

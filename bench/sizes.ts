@@ -4,6 +4,8 @@ export interface Sizes {
   /** Requests in flight in the loads with many clients. */
   readonly clients: number;
   readonly valueBytes: number;
+  /** Keys created before the first figure, so that it is of a server at work and not of one that has just begun. */
+  readonly warmUps: number;
   /** Keys created; those that are updated and got afterwards. */
   readonly creates: number;
   readonly updates: number;
@@ -26,6 +28,7 @@ export interface Sizes {
 export const FULL_SIZES: Sizes = {
   clients: 128,
   valueBytes: 512,
+  warmUps: 20_000,
   creates: 20_000,
   updates: 20_000,
   singleUpdates: 1_000,
@@ -42,6 +45,7 @@ export const FULL_SIZES: Sizes = {
 /** Shows within some 20 s that everything works; too short for figures that mean anything. */
 export const QUICK_SIZES: Sizes = {
   ...FULL_SIZES,
+  warmUps: 500,
   creates: 2_000,
   updates: 2_000,
   singleUpdates: 100,

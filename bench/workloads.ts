@@ -24,6 +24,7 @@ export interface Workload {
 /** Clients in excess of this share connections, as those of one process would. */
 const CONNECTIONS_MAX = 8;
 
+const WARM_UP = "/registry/configmaps/warm-up/";
 const CREATED = "/registry/configmaps/created/";
 const LISTED = "/registry/configmaps/listed/";
 const WATCHED = "/registry/configmaps/watched/";
@@ -44,6 +45,7 @@ export const WORKLOADS: readonly Workload[] = [
     measure: "perSecond",
     bar: { kind: "times etcd", atLeast: 0.7 },
     loads: (sizes) => [
+      load("create", WARM_UP, { clients: sizes.clients, total: sizes.warmUps }),
       load("create", CREATED, { clients: sizes.clients, total: sizes.creates }),
     ],
   },
