@@ -1,4 +1,4 @@
-/** The log in order, in whole revisions, each row with what it replaced if that is wanted. Synchronous: a page is one moment. */
+/** The log in order, in whole revisions, each row with what its revision found of the key if that is wanted. Synchronous: a page is one moment. */
 
 import type { HistoryQuery, HistoryRow } from "../contract.ts";
 import { ChunkSizer } from "./chunks.ts";

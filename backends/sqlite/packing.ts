@@ -6,7 +6,7 @@ import { keyAt, successor } from "./keys.ts";
 
 /** Rows by which the size of the others is guessed. */
 const SAMPLE_ROWS = 8;
-/** When they are larger on the average, joining them gains nothing. */
+/** When they are larger on the average, joining them gains little. */
 const PACKED_ROW_BYTES_MAX = 16 * 1024;
 /** Rows joined at once; some milliseconds of the event loop. */
 const PACKED_ROWS_MAX = 5_000;

@@ -19,9 +19,6 @@ const SLICE_BYTES = 8 * 1024 * 1024;
 /** A kv; `null` if the key did not live at the revision; a number if the kv was left out for its size. */
 type Value = Uint8Array | null | number;
 
-/** In chunks up to this, each value comes with its key: a seek to where the next starts would read large rows again. */
-const KEYED_ROWS_MAX = 64;
-
 interface ChunkQuery extends Chunk {
   readonly start: Uint8Array;
   readonly keysOnly: boolean;
@@ -115,20 +112,19 @@ function take(work: PageWork, values: readonly Value[]): number {
   return values.length;
 }
 
-type NewestRow = readonly [value: Uint8Array | number, key: Uint8Array | null];
+type NewestRow = readonly [value: Uint8Array | number];
 
 function readNewest(database: Database, { end }: RangeQuery): ReadChunk {
   const { query } = database;
   return ({ start, rows, rowBytesMax, keysOnly }) => {
     const cut = keysOnly ? 1 : 0;
-    const keyed = rows <= KEYED_ROWS_MAX ? 1 : 0;
     const found = end === null
-      ? query.rangeOpen.all<NewestRow>(start, cut, rows, rowBytesMax, keyed)
-      : query.range.all<NewestRow>(start, end, cut, rows, rowBytesMax, keyed);
+      ? query.rangeOpen.all<NewestRow>(start, cut, rows, rowBytesMax)
+      : query.range.all<NewestRow>(start, end, cut, rows, rowBytesMax);
     return {
       values: found.map(([value]) => value),
       behind(count) {
-        const last = found[count - 1]?.[1] ?? keyAt(database, { start, end, offset: count - 1 });
+        const last = keyAt(database, { start, end, offset: count - 1 });
         return last === null ? null : successor(last);
       },
     };

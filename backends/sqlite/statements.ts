@@ -87,15 +87,15 @@ export const STATEMENTS = {
   listRecords:
     `SELECT name, value FROM record WHERE name >= ?1 AND name < CAST(?2 AS TEXT) ORDER BY name`,
 
-  // `keysOnly` cuts the value off. A kv above a size is answered as 1. The key comes along if it is wanted. Each has a
-  // twin for an interval without an upper bound.
+  // `keysOnly` cuts the value off. A kv above a size is answered as 1. Each has a twin for an interval without an
+  // upper bound.
   range: `SELECT CASE WHEN CASE ?3 WHEN 1 THEN meta_size ELSE size END > ?5 THEN 1
       WHEN ?3 = 1 THEN substr(kv, 1, meta_size) WHEN octet_length(kv) = size THEN kv
-      ELSE (SELECT l.kv FROM log l WHERE l.id = c.id) END, CASE ?6 WHEN 1 THEN key END FROM current c
+      ELSE (SELECT l.kv FROM log l WHERE l.id = c.id) END FROM current c
     WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?4`,
   rangeOpen: `SELECT CASE WHEN CASE ?2 WHEN 1 THEN meta_size ELSE size END > ?4 THEN 1
       WHEN ?2 = 1 THEN substr(kv, 1, meta_size) WHEN octet_length(kv) = size THEN kv
-      ELSE (SELECT l.kv FROM log l WHERE l.id = c.id) END, CASE ?5 WHEN 1 THEN key END FROM current c
+      ELSE (SELECT l.kv FROM log l WHERE l.id = c.id) END FROM current c
     WHERE key >= ?1 ORDER BY key LIMIT ?3`,
   // An interval in one piece. Group_concat joins bytes as they are, and the cast only names them so. A kv above ?3
   // bytes is left out, so that the page stays small; then the two counts differ. (With a LIMIT below the aggregate it
@@ -174,7 +174,7 @@ export const STATEMENTS = {
       AND NOT EXISTS (SELECT 1 FROM log n WHERE n.key = t.key AND n.id > t.id)
       AND (SELECT live FROM log l WHERE l.key = t.key AND l.id < (?2 + 1) << 21 ORDER BY l.id DESC LIMIT 1) = 1)`,
 
-  // From behind (revision ?1, sub ?2) through revision ?3, each row with what it replaced if ?5, kvs above ?6 bytes as 1.
+  // From behind (revision ?1, sub ?2) through revision ?3, each with what its revision found if ?5, kvs above ?6 bytes as 1.
   history:
     `SELECT id >> 21, id & 2097151, key, CASE WHEN octet_length(kv) > ?6 THEN 1 ELSE kv END, meta_size,
       live, lease >> 32, lease & 4294967295,

@@ -101,7 +101,7 @@ export const historyFacts: readonly Fact[] = [
     },
   },
   {
-    name: "history() is exact for random histories, with what each row replaced",
+    name: "history() is exact for random histories, with what each revision found",
     rollsDice: true,
     async check(subject, dice) {
       const model = new Model();

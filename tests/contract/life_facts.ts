@@ -105,9 +105,9 @@ export const lifeFacts: readonly Fact[] = [
       const value = new Uint8Array(1_000_000).fill(5);
       await append(subject, { rows: [putRow(bytes("a"), { revision: 2, value })] });
       const after = await subject.backend.size();
-      // Some of it may go where room was.
+      // What was in use may have had a little room.
       const grown = after.inUse - before.inUse;
-      assert.ok(grown >= 0.9 * value.length && after.inUse >= value.length, `${grown} bytes more`);
+      assert.ok(grown >= 0.99 * value.length && after.inUse >= value.length, `${grown} bytes more`);
       assert.equal(after.empty, before.empty);
       for (const size of [before, after]) assert.ok(size.total >= size.inUse && size.inUse >= 0);
     },
