@@ -12,97 +12,16 @@
  * - Bytes go in and out unchanged and are ordered as unsigned bytes. A backend must not keep or change an array that it
  *   was given after its promise settles, and a caller does not change an array that it got.
  * - Failures are `BackendError`s. Any other exception is a defect in the backend.
+ * - Each call settles in bounded time, also while the store cannot be reached: some seconds for what is read or written at
+ *   once, longer for `trim`, `size` and `defragment`. A backend connects again by itself.
  *
  * A backend runs in the engine's own thread: across a Worker a `BackendError` would lose its class and `OpenOptions`
  * its functions, so a backend in a sandbox needs an adapter on either side.
  */
 
-/** Where the store stands. All numbers are safe integers. */
-export interface Head {
-  /** Batches appended since creation, those without a revision included. Starts at 0. */
-  readonly index: number;
-  /** etcd's store revision. Starts at 1, before the first write. */
-  readonly revision: number;
-  /** Reads below it answer "compacted"; -1 until the first compaction, as in etcd. */
-  readonly compactRevision: number;
-}
+import type { Batch, Head, HistoryRow, LeaseRow } from "./rows.ts";
 
-/**
- * One key's change within one revision, as the log keeps it.
- *
- * `kv` is the ready-made wire message, an encoded `mvccpb.KeyValue` whose value field, if any, is written last, so that
- * lists and events need no encoding and a reader can cut the value off. For a tombstone it holds key and mod_revision.
- */
-export interface LogRow {
-  readonly revision: number;
-  /** Place within the revision, counted from 0. */
-  readonly sub: number;
-  readonly key: Uint8Array;
-  readonly kv: Uint8Array;
-  /** Bytes of `kv` before its value field; equal to its length if there is no value. */
-  readonly metaSize: number;
-  readonly tombstone: boolean;
-  /** The lease the key is attached to; 0n if none. Always 0n for a tombstone. */
-  readonly lease: bigint;
-}
-
-/** A row as `history` gives it. */
-export interface HistoryRow extends LogRow {
-  /**
-   * The key's version as the revision before this row's left it: `null` if the key did not live then, or if that was
-   * trimmed. What other rows of the same revision did to the key does not show.
-   */
-  readonly prevKv: Uint8Array | null;
-}
-
-/** A lease's change: its new state, or `null` when it is gone. */
-export interface LeaseChange {
-  readonly id: bigint;
-  readonly state: {
-    /** As granted, in seconds. */
-    readonly ttl: number;
-    /** Time from now, by the backend's clock, until it expires. */
-    readonly remainingMs: number;
-  } | null;
-}
-
-/** A named record's change: its new bytes, or `null` when it is gone. */
-export interface RecordChange {
-  readonly name: string;
-  readonly value: Uint8Array | null;
-}
-
-/** One group commit. It applies as a whole or not at all. */
-export interface Batch {
-  /** Unique; by it the batch's outcome can be asked for after a lost connection. */
-  readonly id: string;
-  /** The index the head must stand at. The batch's own index is one more. */
-  readonly expectedIndex: number;
-  /** The head's revision after the batch. */
-  readonly revision: number;
-  /** The head's compact revision after the batch. */
-  readonly compactRevision: number;
-  /**
-   * In order of revision and sub. The last row of each key decides what is current. A row may have more properties than
-   * `LogRow` names (the engine passes `HistoryRow`s); a backend ignores them.
-   */
-  readonly rows: readonly LogRow[];
-  /** At most one change for each lease id. */
-  readonly leases: readonly LeaseChange[];
-  /** At most one change for each name. */
-  readonly records: readonly RecordChange[];
-  /** Added to the expiry of every lease that the batch does not change itself; 0 as a rule. */
-  readonly extendLeasesMs: number;
-}
-
-/** A lease as stored. */
-export interface LeaseRow {
-  readonly id: bigint;
-  /** As granted, in seconds. */
-  readonly ttl: number;
-  /** By the backend's clock at the time of the read; negative once expired. */
-  readonly remainingMs: number;
-}
+export * from "./rows.ts";
 
 /** What `load` shall fetch, in one snapshot. */
 export interface LoadQuery {
@@ -168,7 +87,7 @@ export interface RangePage {
 export interface HistoryQuery {
   /** Rows of revisions above this one. */
   readonly after: number;
-  /** Rows of revisions up to this one. */
+  /** Rows of revisions up to this one; `REVISION_MAX` for all. */
   readonly upTo: number;
   /** The answer ends with the revision in which it reaches this many rows. */
   readonly rowsMax: number;
@@ -176,6 +95,8 @@ export interface HistoryQuery {
   readonly bytesMax: number;
   /** Whether `prevKv` is wanted; otherwise it is `null` in every row. */
   readonly withPrev: boolean;
+  /** A head that was read or made before, to be found in the history; `null` as a rule. */
+  readonly since: Pick<Head, "index" | "batchId"> | null;
 }
 
 export interface HistoryPage {
@@ -184,6 +105,11 @@ export interface HistoryPage {
   readonly rows: readonly HistoryRow[];
   /** The last revision up to which `rows` is complete. */
   readonly through: number;
+  /**
+   * False if the store's history does not hold the batch `since`: a database that lost its newest commits has taken over,
+   * or the batch lies so far back (some thousands) that nobody can tell. True if it was not asked.
+   */
+  readonly hasSince: boolean;
 }
 
 /** A piece of trimming. */
@@ -202,6 +128,29 @@ export interface TrimResult {
   readonly removed: number;
   /** Whether everything that a compact revision of `upTo` allows to go is gone. */
   readonly done: boolean;
+  /** Another server is trimming just now, so this step did nothing. */
+  readonly isBusy: boolean;
+}
+
+/** A server that has the store open, as the others see it. */
+export interface Member {
+  /** Unsigned 64 bits, not 0. */
+  readonly id: bigint;
+  /** What it tells of itself; the engine's own. */
+  readonly info: Uint8Array;
+}
+
+export interface Presence {
+  readonly head: Head;
+  /** Those who announced themselves recently, by id. */
+  readonly members: readonly Member[];
+}
+
+/** A server's turn: until it ends no other server appends. Ends with either of the two, whether that succeeds or not. */
+export interface Turn {
+  /** As `Backend.append`. */
+  append(batch: Batch): Promise<void>;
+  release(): Promise<void>;
 }
 
 export interface Size {
@@ -226,7 +175,10 @@ export interface Capabilities {
   readonly batchRowsMax: number;
 }
 
-/** What is known of a batch whose answer was lost. */
+/**
+ * What is known of a batch whose answer was lost. `unknown` while the store stands where the batch was to be appended: it
+ * may still be under way. Whatever is appended there next decides.
+ */
 export type Outcome = "applied" | "not-applied" | "unknown";
 
 /** A durable, ordered store of versions. Open until `close`. */
@@ -234,8 +186,6 @@ export interface Backend {
   readonly capabilities: Capabilities;
   /** Made once when the store was created; the same over restarts and for all servers. */
   readonly clusterId: bigint;
-  /** How long nobody had appended to the store when this server opened it; 0 for a new store. */
-  readonly idleBeforeOpenMs: number;
 
   head(): Promise<Head>;
 
@@ -264,13 +214,20 @@ export interface Backend {
   /**
    * Applies a batch. When it resolves, the batch is on disk.
    *
-   * @throws {BackendError} `conflict` if the head does not stand at `expectedIndex` (nothing was written);
-   * `unavailable` if it was surely not applied; `indeterminate` if it may have been; `full` if there is no room for it.
+   * @throws {BackendError} `conflict` if the store does not stand at the batch's base (nothing was written);
+   * `unavailable` if it was surely not applied; `indeterminate` if it may have been, or may yet be; `full` if there is no
+   * room for it.
    */
-  append(batch: Batch): Promise<Head>;
+  append(batch: Batch): Promise<void>;
 
-  /** What became of a batch that ended as `indeterminate`, asked before any later append. */
-  outcome(batchId: string): Promise<Outcome>;
+  /** What became of a batch that ended as `indeterminate`, by its head. */
+  outcome(head: Pick<Head, "index" | "batchId">): Promise<Outcome>;
+
+  /**
+   * Waits for this server's turn to append. A server that lost a race asks for it, so that the luckier one does not win for
+   * ever. Without it servers race.
+   */
+  turn?(): Promise<Turn>;
 
   /**
    * Deletes one step's worth of what a compact revision of `upTo` made unreachable: versions superseded at or below it,
@@ -284,7 +241,20 @@ export interface Backend {
   /** Gives unused space back. May take long; other calls may wait for it. */
   defragment(): Promise<void>;
 
-  /** Wakes whenever the head may have been moved by another server; ends when the signal is aborted. */
+  /**
+   * Tells that a server is there, and asks who else is.
+   *
+   * @param aliveMs how long ago, by the backend's clock, a member may have announced itself to count as being there
+   */
+  announce(member: Member, aliveMs: number): Promise<Presence>;
+
+  /** Takes the announcement back. */
+  leave(id: bigint): Promise<void>;
+
+  /**
+   * Wakes whenever the head may have been moved by another server, or the store may be another one after its connections
+   * broke; ends when the signal is aborted. It may wake for nothing. Never throws.
+   */
   changes(signal: AbortSignal): AsyncIterable<void>;
 
   close(): Promise<void>;
@@ -316,6 +286,12 @@ export class BackendError extends Error {
 
 /** What a backend module is given when it is opened; handed in, so that a test can hold the clock and the dice. */
 export interface OpenOptions {
+  /** Connections to a database server, all together; at least 1. */
+  readonly maxConnections: number;
+  /** Whether tables may be made where there are none; otherwise their absence is an error that names the SQL to run. */
+  readonly createSchema: boolean;
+  /** Milliseconds between two appends over which the lease clock does not stand still; see `LeaseChange`. */
+  readonly leaseGapMs: number;
   /** Milliseconds since the epoch. For stores whose clock is this process's. */
   readonly now: () => number;
   /** A random 64-bit id, never 0; for the cluster id of a new store. */
@@ -337,4 +313,12 @@ export interface BackendModule {
    * @throws {BackendError} `unusable`, with one clear line and no secret in it.
    */
   open(endpoint: string, options: OpenOptions): Promise<Backend>;
+
+  /**
+   * The SQL that makes what `open` would make in the store of the endpoint, for an account that may; without it the module
+   * needs no such rights. Connects to nothing.
+   *
+   * @throws {BackendError} `unusable` if the endpoint is malformed
+   */
+  schemaSql?(endpoint: string): string;
 }

@@ -22,6 +22,10 @@ export interface Config {
   readonly listenAddress: ListenAddress;
   /** Where the data lives: a path or a URL. It may hold a password, so it goes into no log as it is. */
   readonly endpoint: string;
+  /** Connections to a database server, all together. */
+  readonly maxConnections: number;
+  /** Tables are never made in a database server: their absence is an error. */
+  readonly noCreate: boolean;
   /** What MemberList tells clients. Empty: derived from where the server listens and how clients call it. */
   readonly advertiseClientUrls: readonly string[];
   /** This member's name. */
@@ -51,6 +55,8 @@ export interface Config {
 export const DEFAULT_CONFIG: Config = {
   listenAddress: { host: "0.0.0.0", port: 2379 },
   endpoint: "./db/state.db",
+  maxConnections: 5,
+  noCreate: false,
   advertiseClientUrls: [],
   name: "default",
   compactIntervalMs: 300_000,
@@ -71,6 +77,7 @@ export const DURATION_MS_MAX = 2 ** 31 - 1;
 
 /** Bounds of the numbers, both inclusive. What lies outside is refused before the server starts. */
 export const CONFIG_BOUNDS = {
+  maxConnections: { min: 1, max: 1_000 },
   compactIntervalMs: { min: 0, max: DURATION_MS_MAX },
   compactMinRetain: { min: 0, max: Number.MAX_SAFE_INTEGER },
   /** A step runs in one piece between other requests, so a huge one would stop them. */

@@ -28,6 +28,15 @@ export const WRITER_QUEUE_MAX = 20_000;
 /** Bytes of requests waiting to be written; further ones are refused with "too many requests". */
 export const WRITER_QUEUE_BYTES_MAX = 128 * MIB;
 
+/** Pause before a batch that could not be written is tried again, on a store that others write too; it doubles. */
+export const APPEND_PAUSE_MS_MIN = 20;
+/** The longest such pause. */
+export const APPEND_PAUSE_MS_MAX = 500;
+/** Batches that wait for the server's turn after it has lost a race against another one; then it tries its luck again. */
+export const TURNS_AFTER_CONFLICT = 8;
+/** Pause before the history is asked again for what other servers wrote, after it could not be read. */
+export const FOLLOW_RETRY_MS = 250;
+
 // --- The reader ---
 
 /** Rows of one page; between pages of a large range the event loop serves others. */
@@ -36,6 +45,10 @@ export const PAGE_ROWS = 2_000;
 export const PAGE_BYTES = 1 * MIB;
 /** Times a range starts again because a compaction overtook it; then it answers "request timed out". */
 export const RANGE_RESTARTS_MAX = 5;
+/** Questions for single keys under way at the same time, where other servers write too; further reads share the next. */
+export const POINT_READS_MAX = 2;
+/** Keys in one such question. */
+export const POINT_READ_KEYS_MAX = 512;
 /** Bytes of key-values kept for point reads and for the previous version of what is written. */
 export const HOT_BYTES_MAX = 16 * MIB;
 /** Intervals whose key count is kept up to date with each commit. */
@@ -85,7 +98,16 @@ export const LEASE_CHECK_INTERVAL_MS = 500;
 /** Leases revoked by one such look; the rest follows at the next. */
 export const LEASE_REVOKES_PER_CHECK = 500;
 /** While leases exist and nothing else is written, the store is told this often that a server lives. */
-export const LEASE_HEARTBEAT_MS = 5_000;
+export const LEASE_HEARTBEAT_MS = 2_000;
+/** A longer time without any write is one in which nobody could renew: it does not count for leases. */
+export const LEASE_GAP_MS = 5_000;
+
+// --- Members ---
+
+/** How often a server tells the others of its store that it is there. */
+export const MEMBER_ANNOUNCE_MS = 5_000;
+/** A server that did not for so long is no member any more. */
+export const MEMBER_ALIVE_MS = 12_000;
 
 // --- Time ---
 
@@ -98,4 +120,6 @@ assert.ok(COMMIT_BYTES_MAX >= REQUEST_BYTES_MAX, "a request of the largest size 
 assert.ok(WRITER_QUEUE_BYTES_MAX > COMMIT_BYTES_MAX, "the queue holds more than one commit");
 assert.ok(MESSAGE_DEPTH_MAX > 2 * TXN_OPS_MAX, "transactions nest as deep as they may be long");
 assert.ok(WRITER_QUEUE_MAX > COMMIT_REQUESTS_MAX, "the queue holds more than one commit");
+assert.ok(MEMBER_ALIVE_MS > 2 * MEMBER_ANNOUNCE_MS, "a late announcement does not cost membership");
+assert.ok(LEASE_GAP_MS > 2 * LEASE_HEARTBEAT_MS, "a late heartbeat does not look like an outage");
 assert.ok(RECENT_EVENTS_BYTES_MAX > COMMIT_BYTES_MAX, "a commit's events fit the recent ones");

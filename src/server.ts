@@ -3,19 +3,21 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { type Backend, BackendError } from "../backends/contract.ts";
 import { openBackend } from "../backends/registry.ts";
-import { addressOf, clientUrls } from "./client_urls.ts";
+import { addressOf, clientUrls, type ClientUrlsOptions } from "./client_urls.ts";
 import { Compactor } from "./compaction/compactor.ts";
-import type { Config } from "./config.ts";
+import { type Config, DEFAULT_CONFIG } from "./config.ts";
 import { EtcdError } from "./errors.ts";
-import { claimIdentity } from "./identity.ts";
+import { claimTerm, memberIdOf, nextTermCommand } from "./identity.ts";
 import { Lessor } from "./lease/lessor.ts";
-import { DRAIN_GRACE_MS, REQUEST_OVERHEAD_BYTES } from "./limits.ts";
+import { DRAIN_GRACE_MS, LEASE_GAP_MS, REQUEST_OVERHEAD_BYTES } from "./limits.ts";
 import type { Log } from "./log.ts";
+import { Membership } from "./membership.ts";
+import { abandonCommand } from "./mvcc/commands.ts";
 import { Downgrade } from "./mvcc/downgrade.ts";
 import { Quota } from "./mvcc/quota.ts";
 import { Store } from "./mvcc/store.ts";
 import { clusterMethods } from "./services/cluster.ts";
-import { HeaderEncoder, type ServerIdentity } from "./services/header.ts";
+import { HeaderEncoder } from "./services/header.ts";
 import { healthMethods } from "./services/health.ts";
 import { kvMethods } from "./services/kv.ts";
 import { leaseMethods } from "./services/lease.ts";
@@ -45,7 +47,14 @@ const STREAMS_MAX = 2 ** 32 - 1;
  */
 export async function startServer(config: Config, log: Log): Promise<RunningServer> {
   await using started = new AsyncDisposableStack();
-  const backend = await openBackend(config.endpoint, { now: wallClock(), randomId, log });
+  const backend = await openBackend(config.endpoint, {
+    now: wallClock(),
+    randomId,
+    log,
+    maxConnections: config.maxConnections,
+    createSchema: !config.noCreate,
+    leaseGapMs: LEASE_GAP_MS,
+  });
   started.defer(() => backend.close());
   // The port may be any free one, which is known only later.
   const listening = { ...config.listenAddress };
@@ -64,9 +73,10 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     onHttp2: (socket) => server.accept(socket),
     onError: (error) => log("warn", "Cannot accept a connection", { error }),
   });
-  listening.port = listener.port;
   started.defer(() => server.drain(DRAIN_GRACE_MS));
   started.defer(() => listener.close());
+  listening.port = listener.port;
+  await engine.membership.announce();
   const running = started.move();
   return {
     address: addressOf(listener),
@@ -93,43 +103,90 @@ async function startEngine({ backend, listening, config, log }: EngineOptions) {
       intervalMs: config.compactIntervalMs,
       retainMin: config.compactMinRetain,
       batchSize: config.compactBatchSize,
+      now,
       log,
     }),
   );
   const lessor = started.use(new Lessor({ store, now, randomId: randomLeaseId, log }));
+  const urls = { advertised: config.advertiseClientUrls, listening, hostname: hostname() };
+  const membership = started.use(makeMembership({ backend, config, log, urls }));
+  await membership.join();
   // Before anything is appended: from then on nobody knows how long the store lay idle.
-  await lessor.start();
-  const identity = await claimIdentity(store, config.name);
+  await lessor.start({ isAlone: membership.isAlone });
+  const header = await makeHeader({ store, membership, log });
   const downgrade = await Downgrade.open({ store, version: config.emulatedEtcdVersion });
-  const parts = { store, hub, identity, compactor, lessor, downgrade };
-  const methods = methodTable({ ...parts, listening, config });
+  const parts = { store, hub, header, compactor, lessor, downgrade, membership };
+  const methods = methodTable({
+    ...parts,
+    config,
+    clientUrls: (authority) => clientUrls(urls, authority),
+  });
   const running = started.move();
-  return { methods, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  return { methods, membership, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+function makeMembership(
+  { backend, config, log, urls }: Omit<EngineOptions, "listening"> & {
+    readonly urls: ClientUrlsOptions;
+  },
+): Membership {
+  const { clusterId, capabilities } = backend;
+  const { name, listenAddress } = config;
+  const isNamed = capabilities.exclusive || name !== DEFAULT_CONFIG.name;
+  const place = isNamed ? "" : `${urls.hostname} ${addressOf(listenAddress)}`;
+  return new Membership({
+    backend,
+    id: memberIdOf({ clusterId, name, place }),
+    // The port may be known only later.
+    info: () => ({ name, clientUrls: clientUrls(urls, "") }),
+    log,
+  });
+}
+
+async function makeHeader(
+  { store, membership, log }: { store: Store; membership: Membership; log: Log },
+): Promise<HeaderEncoder> {
+  const { clusterId } = store.backend;
+  const identity = { clusterId, memberId: membership.self.id, raftTerm: 0 };
+  const header = new HeaderEncoder(identity);
+  header.setRaftTerm(await claimTerm(store, (term) => header.setRaftTerm(term)));
+  store.onRestart(({ isOther, before }) => {
+    if (!isOther) return;
+    const commands = [
+      store.submit(abandonCommand(before.revision)),
+      store.submit(nextTermCommand()),
+    ];
+    Promise.all(commands).catch((error) => {
+      log("error", "Cannot mark where the history was lost: restart this server", { error });
+    });
+  });
+  return header;
 }
 
 interface Parts {
   readonly store: Store;
   readonly hub: WatchHub;
-  readonly identity: ServerIdentity;
+  readonly header: HeaderEncoder;
   readonly compactor: Compactor;
   readonly lessor: Lessor;
   readonly downgrade: Downgrade;
-  readonly listening: EngineOptions["listening"];
+  readonly membership: Membership;
   readonly config: Config;
+  /** URLs that clients reach this server by; the argument is what the asking one called it. */
+  readonly clientUrls: (authority: string) => readonly string[];
 }
 
 function methodTable(parts: Parts): MethodTable {
-  const { store, hub, identity, compactor, lessor, downgrade, listening, config } = parts;
-  const { memberId } = identity;
+  const { store, hub, header, compactor, lessor, downgrade, membership, config } = parts;
+  const { memberId } = header.identity;
   const options = {
     store,
-    header: new HeaderEncoder(identity),
+    header,
     quota: new Quota({ store, memberId, bytesMax: config.quotaBackendBytes }),
     requestBytesMax: config.maxRequestBytes,
     txnOpsMax: config.maxTxnOps,
   };
-  const { name, emulatedEtcdVersion: version, advertiseClientUrls: advertised } = config;
-  const urls = { advertised, listening, hostname: hostname() };
+  const { emulatedEtcdVersion: version } = config;
   const etcd = guarded([
     ...kvMethods({ ...options, compactor }),
     ...watchMethods({
@@ -139,12 +196,8 @@ function methodTable(parts: Parts): MethodTable {
       requestBytesMax: config.maxRequestBytes,
     }),
     ...leaseMethods({ ...options, lessor }),
-    ...clusterMethods({
-      ...options,
-      name,
-      clientUrls: (authority) => clientUrls(urls, authority),
-    }),
-    ...maintenanceMethods({ ...options, compactor, downgrade, version }),
+    ...clusterMethods({ ...options, membership, clientUrls: parts.clientUrls }),
+    ...maintenanceMethods({ ...options, compactor, downgrade, membership, version }),
   ]);
   return new Map([...etcd, ...healthMethods(options)]);
 }

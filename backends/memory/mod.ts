@@ -7,15 +7,25 @@ import {
   type Backend,
   BackendError,
   type Batch,
+  type Head,
   type HistoryQuery,
   type KeySpan,
   type LoadQuery,
+  type Member,
   type OpenOptions,
+  type Outcome,
   type RangeQuery,
   type TrimQuery,
 } from "../contract.ts";
 import { historyPage, leaseRows, load, rangePage, recordRows, sizeOf } from "./queries.ts";
-import { applyBatch, createStore, type MemoryStore, trimStep } from "./store.ts";
+import {
+  applyBatch,
+  createStore,
+  isSameHead,
+  type MemoryStore,
+  type Moment,
+  trimStep,
+} from "./store.ts";
 
 /** Far above any request that the engine takes; memory itself knows no such limit. */
 const KEY_SIZE_MAX = 16 * 1024 * 1024;
@@ -28,29 +38,36 @@ export function open(_endpoint: string, options: OpenOptions): Promise<Backend> 
   return Promise.resolve(openStore(store, options));
 }
 
+export interface MemoryOptions extends OpenOptions {
+  /** Others may have the store open at the same time. */
+  readonly isShared?: boolean;
+}
+
 /** Opens a store that is already there, as a restarted server would. */
-export function openStore(store: MemoryStore, options: OpenOptions): Backend {
+export function openStore(store: MemoryStore, options: MemoryOptions): Backend {
   return new MemoryBackend(store, options);
 }
 
 class MemoryBackend implements Backend {
-  readonly capabilities = {
-    exclusive: true,
-    keySizeMax: KEY_SIZE_MAX,
-    batchRowsMax: BATCH_ROWS_MAX,
-  };
+  readonly capabilities;
   readonly clusterId: bigint;
-  readonly idleBeforeOpenMs: number;
   readonly #store: MemoryStore;
   readonly #options: OpenOptions;
   readonly #closed = new AbortController();
 
-  constructor(store: MemoryStore, options: OpenOptions) {
+  constructor(store: MemoryStore, options: MemoryOptions) {
     this.#store = store;
     this.#options = options;
     this.clusterId = store.clusterId;
-    const idleMs = options.now() - store.appendedAtMs;
-    this.idleBeforeOpenMs = store.head.index === 0 ? 0 : Math.max(0, idleMs);
+    this.capabilities = {
+      exclusive: options.isShared !== true,
+      keySizeMax: KEY_SIZE_MAX,
+      batchRowsMax: BATCH_ROWS_MAX,
+    };
+  }
+
+  get #moment(): Moment {
+    return { nowMs: this.#options.now(), leaseGapMs: this.#options.leaseGapMs };
   }
 
   /** Runs one call as one snapshot: nothing in it waits. */
@@ -66,7 +83,7 @@ class MemoryBackend implements Backend {
   }
 
   load(query: LoadQuery) {
-    return this.#run((store) => load(store, query, this.#options.now()));
+    return this.#run((store) => load(store, query, this.#moment));
   }
 
   range(query: RangeQuery) {
@@ -95,7 +112,7 @@ class MemoryBackend implements Backend {
   leases(limit: number) {
     return this.#run((store) => ({
       head: store.head,
-      leases: leaseRows(store, this.#options.now()).slice(0, limit),
+      leases: leaseRows(store, this.#moment).slice(0, limit),
     }));
   }
 
@@ -105,19 +122,21 @@ class MemoryBackend implements Backend {
 
   append(batch: Batch) {
     return this.#run((store) => {
-      if (store.head.index !== batch.expectedIndex) {
+      if (!isSameHead(store.head, batch.base)) {
         throw new BackendError(
           "conflict",
-          `the head stands at ${store.head.index}, not at ${batch.expectedIndex}`,
+          `the head stands at ${store.head.index}, not at ${batch.base.index}`,
         );
       }
-      applyBatch(store, batch, this.#options.now());
-      return store.head;
+      applyBatch(store, batch, this.#moment);
     });
   }
 
-  outcome(batchId: string) {
-    return this.#run((store) => store.lastBatchId === batchId ? "applied" : "not-applied");
+  outcome({ index, batchId }: Pick<Head, "index" | "batchId">) {
+    return this.#run((store): Outcome => {
+      if (store.head.index < index) return "unknown";
+      return store.batchIds[index] === batchId ? "applied" : "not-applied";
+    });
   }
 
   trim(query: TrimQuery) {
@@ -132,12 +151,39 @@ class MemoryBackend implements Backend {
     return this.#run(() => {});
   }
 
-  /** Nobody else can write, so it only waits for its end. */
-  // deno-lint-ignore require-yield -- there is nothing to tell
+  announce(member: Member, aliveMs: number) {
+    return this.#run(({ head, members }) => {
+      const nowMs = this.#options.now();
+      members.set(member.id, { ...member, seenAtMs: nowMs });
+      const alive = [...members.values()].filter(({ seenAtMs }) => nowMs - seenAtMs <= aliveMs);
+      return { head, members: alive.sort((a, b) => a.id < b.id ? -1 : 1) };
+    });
+  }
+
+  leave(id: bigint) {
+    return this.#run(({ members }) => void members.delete(id));
+  }
+
+  /** Wakes with each append, one's own as well. */
   async *changes(signal: AbortSignal): AsyncGenerator<void> {
     const end = AbortSignal.any([signal, this.#closed.signal]);
-    if (end.aborted) return;
-    await new Promise((resolve) => end.addEventListener("abort", resolve, { once: true }));
+    let wake = () => {};
+    let hasChanged = false;
+    const listener = () => {
+      hasChanged = true;
+      wake();
+    };
+    this.#store.listeners.add(listener);
+    end.addEventListener("abort", () => wake(), { once: true });
+    try {
+      while (!end.aborted) {
+        if (!hasChanged) await new Promise<void>((resolve) => wake = resolve);
+        if (hasChanged && !end.aborted) yield;
+        hasChanged = false;
+      }
+    } finally {
+      this.#store.listeners.delete(listener);
+    }
   }
 
   close() {

@@ -13,18 +13,19 @@ import type {
   RangeQuery,
   Size,
 } from "../contract.ts";
-import type { MemoryStore } from "./store.ts";
+import { leaseClockMs, type MemoryStore, type Moment } from "./store.ts";
 import { compareKeys } from "./versions.ts";
 
 /** What a row takes up besides its bytes; a rough figure, for `size` only. */
 const ROW_OVERHEAD_BYTES = 64;
 
-export function load(store: MemoryStore, query: LoadQuery, nowMs: number): Loaded {
+export function load(store: MemoryStore, query: LoadQuery, moment: Moment): Loaded {
+  const clockMs = leaseClockMs(store, moment);
   const revision = query.revision === 0 ? Infinity : query.revision;
   return {
     head: store.head,
     kvs: query.keys.map((key) => liveKv(store.versions.at(key, revision))),
-    leases: query.leases.map((id) => leaseRow(store, id, nowMs)),
+    leases: query.leases.map((id) => leaseRow(store, id, clockMs)),
     records: query.records.map((name) => store.records.get(name) ?? null),
   };
 }
@@ -51,35 +52,38 @@ export function rangePage(store: MemoryStore, query: RangeQuery): RangePage {
 
 export function historyPage(store: MemoryStore, query: HistoryQuery): HistoryPage {
   const rows: HistoryRow[] = [];
+  const { since, upTo } = query;
+  const hasSince = since === null || store.batchIds[since.index] === since.batchId;
   let bytes = 0;
   let last: number | undefined;
   for (const row of store.log) {
     if (row.revision <= query.after) continue;
-    if (row.revision > query.upTo) break;
+    if (row.revision > upTo) break;
     const full = rows.length >= query.rowsMax || bytes >= query.bytesMax;
     if (last !== undefined && row.revision !== last && full) {
-      return { head: store.head, rows, through: last };
+      return { head: store.head, rows, through: last, hasSince };
     }
     last = row.revision;
     const prevKv = query.withPrev ? liveKv(store.versions.at(row.key, row.revision - 1)) : null;
     rows.push({ ...row, prevKv });
     bytes += row.kv.length + (prevKv?.length ?? 0);
   }
-  return { head: store.head, rows, through: Math.min(query.upTo, store.head.revision) };
+  return { head: store.head, rows, through: Math.min(upTo, store.head.revision), hasSince };
 }
 
-export function leaseRow(store: MemoryStore, id: bigint, nowMs: number): LeaseRow | null {
+function leaseRow(store: MemoryStore, id: bigint, clockMs: number): LeaseRow | null {
   const lease = store.leases.get(id);
   if (lease === undefined) return null;
-  return { id, ttl: lease.ttl, remainingMs: lease.expiresAtMs - nowMs };
+  return { id, ttl: lease.ttl, remainingMs: lease.expiresAtMs - clockMs };
 }
 
 /** All leases, those that expire first in front. */
-export function leaseRows(store: MemoryStore, nowMs: number): LeaseRow[] {
+export function leaseRows(store: MemoryStore, moment: Moment): LeaseRow[] {
+  const clockMs = leaseClockMs(store, moment);
   const rows = [...store.leases].map(([id, { ttl, expiresAtMs }]) => ({
     id,
     ttl,
-    remainingMs: expiresAtMs - nowMs,
+    remainingMs: expiresAtMs - clockMs,
   }));
   return rows.sort((a, b) => a.remainingMs - b.remainingMs);
 }

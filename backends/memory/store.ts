@@ -1,12 +1,26 @@
 /** What a memory backend keeps, and the two operations that change it. */
 
 import assert from "node:assert/strict";
-import type { Batch, Head, LogRow, TrimQuery, TrimResult } from "../contract.ts";
+import {
+  type Batch,
+  FIRST_HEAD,
+  type Head,
+  type LogRow,
+  type Member,
+  type TrimQuery,
+  type TrimResult,
+} from "../contract.ts";
 import { createVersions, type Versions } from "./versions.ts";
 
 export interface StoredLease {
   readonly ttl: number;
+  /** By the lease clock. */
   readonly expiresAtMs: number;
+}
+
+/** A member and when it was seen last. */
+export interface SeenMember extends Member {
+  readonly seenAtMs: number;
 }
 
 /** Everything of one store. Outlives the backend that has it open, so that a test can open it again. */
@@ -18,8 +32,14 @@ export interface MemoryStore {
   /** In order of revision and sub. */
   log: LogRow[];
   head: Head;
-  lastBatchId: string;
+  /** The ids of all batches, by index. */
+  readonly batchIds: string[];
   appendedAtMs: number;
+  /** How long the lease clock has stood still, in all. */
+  leasePauseMs: number;
+  readonly members: Map<bigint, SeenMember>;
+  /** Told of each append; one for each iteration of `changes`. */
+  readonly listeners: Set<() => void>;
   /** The revision that the last trim, done or not, trims to. */
   trimTarget: number;
   trimDone: boolean;
@@ -34,50 +54,68 @@ export function createStore(options: { clusterId: bigint; nowMs: number }): Memo
     leases: new Map(),
     records: new Map(),
     log: [],
-    head: { index: 0, revision: 1, compactRevision: -1 },
-    lastBatchId: "",
+    head: FIRST_HEAD,
+    batchIds: [FIRST_HEAD.batchId],
     appendedAtMs: options.nowMs,
+    leasePauseMs: 0,
+    members: new Map(),
+    listeners: new Set(),
     trimTarget: -1,
     trimDone: true,
     trimmedRows: 0,
   };
 }
 
+export interface Moment {
+  readonly nowMs: number;
+  readonly leaseGapMs: number;
+}
+
+/** The time by which leases run: it stands still in a gap between two appends that is too long. */
+export function leaseClockMs(store: MemoryStore, { nowMs, leaseGapMs }: Moment): number {
+  const gapMs = gapSince(store, nowMs);
+  return nowMs - store.leasePauseMs - (gapMs > leaseGapMs ? gapMs : 0);
+}
+
+/** A clock that was set back tells nothing. */
+function gapSince(store: MemoryStore, nowMs: number): number {
+  return Math.max(0, nowMs - store.appendedAtMs);
+}
+
+export function isSameHead(a: Head, b: Head): boolean {
+  return a.index === b.index && a.batchId === b.batchId;
+}
+
 /** Applies a batch that fits the head. */
-export function applyBatch(store: MemoryStore, batch: Batch, nowMs: number): void {
+export function applyBatch(store: MemoryStore, batch: Batch, moment: Moment): void {
   const { head } = store;
-  assert.equal(batch.expectedIndex, head.index);
-  assert.ok(batch.revision >= head.revision);
-  assert.ok(batch.compactRevision >= head.compactRevision);
+  assert.ok(isSameHead(batch.base, head) && batch.head.index === head.index + 1);
+  assert.ok(batch.head.revision >= head.revision);
+  assert.ok(batch.head.compactRevision >= head.compactRevision);
   for (const row of batch.rows) {
-    assert.ok(row.revision > head.revision && row.revision <= batch.revision);
+    assert.ok(row.revision > head.revision && row.revision <= batch.head.revision);
     const kept = { ...row, key: row.key.slice(), kv: row.kv.slice() };
     store.log.push(kept);
     store.versions.add(kept);
   }
-  applyLeases(store, batch, nowMs);
+  applyLeases(store, batch, moment);
   for (const { name, value } of batch.records) {
     if (value === null) store.records.delete(name);
     else store.records.set(name, value.slice());
   }
-  store.lastBatchId = batch.id;
-  store.appendedAtMs = nowMs;
-  store.head = {
-    index: batch.expectedIndex + 1,
-    revision: batch.revision,
-    compactRevision: batch.compactRevision,
-  };
+  store.head = batch.head;
+  store.batchIds.push(batch.head.batchId);
+  for (const listener of store.listeners) listener();
 }
 
-function applyLeases(store: MemoryStore, batch: Batch, nowMs: number): void {
-  if (batch.extendLeasesMs !== 0) {
-    for (const [id, lease] of store.leases) {
-      store.leases.set(id, { ...lease, expiresAtMs: lease.expiresAtMs + batch.extendLeasesMs });
-    }
-  }
+function applyLeases(store: MemoryStore, batch: Batch, { nowMs, leaseGapMs }: Moment): void {
+  const gapMs = gapSince(store, nowMs);
+  if (gapMs > leaseGapMs || batch.resumesLeases) store.leasePauseMs += gapMs;
+  store.appendedAtMs = nowMs;
+  const clockMs = nowMs - store.leasePauseMs;
   for (const { id, state } of batch.leases) {
     if (state === null) store.leases.delete(id);
-    else store.leases.set(id, { ttl: state.ttl, expiresAtMs: nowMs + state.remainingMs });
+    else store.leases.set(id, { ttl: state.ttl, expiresAtMs: clockMs + state.remainingMs });
   }
 }
 
@@ -90,7 +128,9 @@ function applyLeases(store: MemoryStore, batch: Batch, nowMs: number): void {
 export function trimStep(store: MemoryStore, query: TrimQuery): TrimResult {
   const wanted = Math.min(query.upTo, store.head.compactRevision);
   const isWalked = store.trimmedRows >= reachableRows(store, wanted);
-  if (store.trimTarget >= wanted && (store.trimDone || isWalked)) return { removed: 0, done: true };
+  if (store.trimTarget >= wanted && (store.trimDone || isWalked)) {
+    return { removed: 0, done: true, isBusy: false };
+  }
   const target = store.trimDone ? wanted : Math.min(store.trimTarget, wanted);
   store.trimTarget = target;
   const reachable = reachableRows(store, target);
@@ -105,7 +145,7 @@ export function trimStep(store: MemoryStore, query: TrimQuery): TrimResult {
   store.trimmedRows = store.trimDone
     ? kept.filter((row) => row.revision < target).length
     : kept.length;
-  return { removed: gone.size, done: store.trimDone && target === wanted };
+  return { removed: gone.size, done: store.trimDone && target === wanted, isBusy: false };
 }
 
 /** How many rows at the log's beginning stand at or below the revision. */

@@ -3,26 +3,36 @@
 import assert from "node:assert/strict";
 import type { Batch, Head, LogRow } from "../contract.ts";
 import type { Database } from "./driver.ts";
+import type { LeaseTime } from "./lease_time.ts";
 import { SUBS_MAX } from "./statements.ts";
 import { inWriteTransaction } from "./transaction.ts";
 
 /** Writes the batch, whole or not at all; the caller has checked that it fits the head. Synchronous. */
 export function writeBatch(
   database: Database,
-  { batch, head, nowMs }: { batch: Batch; head: Head; nowMs: number },
-): Head {
-  assert.ok(batch.revision >= head.revision, "the revision never goes back");
-  assert.ok(batch.compactRevision >= head.compactRevision, "the compact revision never goes back");
-  return inWriteTransaction(database, ({ query }) => {
-    writeRows(database, { rows: batch.rows, head });
-    writeLeases(database, batch, nowMs);
+  { batch, time }: { batch: Batch; time: LeaseTime },
+): void {
+  const { base, head } = batch;
+  assert.ok(head.index === base.index + 1, "one batch moves the index by one");
+  assert.ok(head.revision >= base.revision, "the revision never goes back");
+  assert.ok(head.compactRevision >= base.compactRevision, "the compact revision never goes back");
+  inWriteTransaction(database, ({ query }) => {
+    writeRows(database, { rows: batch.rows, head: base });
+    writeLeases(database, batch, time.appendedAtMs - time.pauseMs);
     for (const { name, value } of batch.records) {
       if (value === null) query.deleteRecord.run(name);
       else query.putRecord.run(name, value);
     }
-    const index = head.index + 1;
-    query.moveHead.run(index, batch.revision, batch.compactRevision, batch.id, nowMs);
-    return { index, revision: batch.revision, compactRevision: batch.compactRevision };
+    query.moveHead.run(
+      head.index,
+      head.revision,
+      head.compactRevision,
+      head.recordsIndex,
+      head.leasesIndex,
+      head.batchId,
+      time.appendedAtMs,
+      time.pauseMs,
+    );
   });
 }
 
@@ -43,10 +53,9 @@ function writeRows(
   if (tombstones > 0) query.dropDeleted.run(head.revision);
 }
 
-function writeLeases({ query }: Database, batch: Batch, nowMs: number): void {
-  if (batch.extendLeasesMs !== 0) query.extendLeases.run(Math.round(batch.extendLeasesMs));
+function writeLeases({ query }: Database, batch: Batch, clockMs: number): void {
   for (const { id, state } of batch.leases) {
     if (state === null) query.deleteLease.run(id);
-    else query.putLease.run(id, state.ttl, Math.round(nowMs + state.remainingMs));
+    else query.putLease.run(id, state.ttl, Math.round(clockMs + state.remainingMs));
   }
 }

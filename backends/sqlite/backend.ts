@@ -11,8 +11,10 @@ import {
   type KeySpan,
   type Loaded,
   type LoadQuery,
+  type Member,
   type OpenOptions,
   type Outcome,
+  type Presence,
   type RangePage,
   type RangeQuery,
   type Size,
@@ -26,6 +28,7 @@ import type { Database } from "./driver.ts";
 import { Durability } from "./durability.ts";
 import { isDiskFailure } from "./errors.ts";
 import { readHistory } from "./history.ts";
+import { leaseClockMs, type LeaseTime, timeAfterAppend } from "./lease_time.ts";
 import type { OpenedDatabase } from "./opening.ts";
 import { packNewest } from "./packing.ts";
 import { readSlice, startPage } from "./ranging.ts";
@@ -58,7 +61,6 @@ export class SqliteBackend implements Backend {
     batchRowsMax: SUBS_MAX,
   };
   readonly clusterId: bigint;
-  readonly idleBeforeOpenMs: number;
   readonly #opened: OpenedDatabase;
   readonly #options: OpenOptions;
   readonly #durability: Durability;
@@ -68,7 +70,7 @@ export class SqliteBackend implements Backend {
   #closing: Promise<void> | null = null;
   /** Nobody else writes, so what was last written is where the store stands. */
   #head: Head;
-  #lastBatchId: string;
+  #leaseTime: LeaseTime;
 
   constructor({ opened, options, tuning }: SqliteBackendOptions) {
     const { database, path, stored } = opened;
@@ -76,10 +78,8 @@ export class SqliteBackend implements Backend {
     this.#opened = opened;
     this.#options = options;
     this.#head = stored.head;
-    this.#lastBatchId = stored.batchId;
+    this.#leaseTime = stored;
     this.clusterId = stored.clusterId;
-    const idleMs = options.now() - stored.appendedAtMs;
-    this.idleBeforeOpenMs = stored.head.index === 0 ? 0 : Math.max(0, idleMs);
     this.#durability = new Durability({
       file: tuning.wrapWal(opened.walFile),
       mode: tuning.syncMode,
@@ -148,7 +148,7 @@ export class SqliteBackend implements Backend {
     const read = (database: Database) => ({
       head: this.#head,
       kvs: loadKeys(database, { ...query, revision: this.#past(query.revision) }),
-      leases: loadLeases(database, { ids: query.leases, nowMs: this.#options.now() }),
+      leases: loadLeases(database, { ids: query.leases, clockMs: this.#leaseClockMs }),
       records: loadRecords(database, query.records),
     });
     return isOne ? this.#readOnce(read) : this.#read(read);
@@ -213,8 +213,20 @@ export class SqliteBackend implements Backend {
         head: this.#head,
         rows,
         through: cutAt ?? Math.min(query.upTo, this.#head.revision),
+        hasSince: this.#holds(query.since),
       };
     });
+  }
+
+  /** Nobody else writes, so there is one history only; what stands behind its end is none of it. */
+  #holds(since: HistoryQuery["since"]): boolean {
+    if (since === null || since.index < this.#head.index) return true;
+    return since.batchId === this.#head.batchId;
+  }
+
+  get #leaseClockMs(): number {
+    const { now, leaseGapMs: gapMs } = this.#options;
+    return leaseClockMs(this.#leaseTime, { nowMs: now(), gapMs });
   }
 
   leaseKeys(id: bigint): Promise<{ head: Head; kvs: readonly Uint8Array[] }> {
@@ -227,7 +239,7 @@ export class SqliteBackend implements Backend {
   leases(limit: number) {
     return this.#read((database) => ({
       head: this.#head,
-      leases: listLeases(database, { limit, nowMs: this.#options.now() }),
+      leases: listLeases(database, { limit, clockMs: this.#leaseClockMs }),
     }));
   }
 
@@ -235,19 +247,19 @@ export class SqliteBackend implements Backend {
     return this.#read((database) => ({ head: this.#head, records: listRecords(database, prefix) }));
   }
 
-  async append(batch: Batch): Promise<Head> {
+  async append(batch: Batch): Promise<void> {
     const database = await this.#writable();
-    const head = this.#head;
-    if (head.index !== batch.expectedIndex) {
-      const message = `the head stands at ${head.index}, not at ${batch.expectedIndex}`;
+    const { index, batchId } = this.#head;
+    if (index !== batch.base.index || batchId !== batch.base.batchId) {
+      const message = `the head stands at ${index}, not at ${batch.base.index}`;
       throw new BackendError("conflict", message);
     }
-    const after = this.#write(() => {
-      const moved = writeBatch(database, { batch, head, nowMs: this.#options.now() });
-      this.#head = moved;
-      this.#lastBatchId = batch.id;
-      return moved;
-    });
+    const { now, leaseGapMs } = this.#options;
+    const gapMs = batch.resumesLeases ? 0 : leaseGapMs;
+    const time = timeAfterAppend(this.#leaseTime, { nowMs: now(), gapMs });
+    this.#write(() => writeBatch(database, { batch, time }));
+    this.#head = batch.head;
+    this.#leaseTime = time;
     try {
       this.#durability.committed();
       this.#checkpointer.afterCommit();
@@ -256,7 +268,6 @@ export class SqliteBackend implements Backend {
     } catch (error) {
       throw new BackendError("indeterminate", "the batch may not be on disk", { cause: error });
     }
-    return after;
   }
 
   /** After a disk failure, what SQLite believes to be there may not be. */
@@ -270,11 +281,11 @@ export class SqliteBackend implements Backend {
     }
   }
 
-  async outcome(batchId: string): Promise<Outcome> {
+  async outcome({ index, batchId }: Pick<Head, "index" | "batchId">): Promise<Outcome> {
     this.#usable();
-    const outcome = batchId === this.#lastBatchId ? "applied" : "not-applied";
-    await this.#durability.settled();
-    return outcome;
+    const head = await this.#durableHead();
+    if (head.index !== index) return head.index < index ? "not-applied" : "unknown";
+    return head.batchId === batchId ? "applied" : "not-applied";
   }
 
   /** Not synced: a step that a crash takes back is made again. */
@@ -304,6 +315,17 @@ export class SqliteBackend implements Backend {
   async defragment(): Promise<void> {
     this.#usable();
     await this.#checkpointer.defragment();
+  }
+
+  // deno-lint-ignore require-await -- so that what it throws is a rejection
+  async announce(member: Member, _aliveMs: number): Promise<Presence> {
+    this.#usable();
+    return { head: this.#head, members: [member] };
+  }
+
+  // deno-lint-ignore require-await -- so that what it throws is a rejection
+  async leave(_id: bigint): Promise<void> {
+    this.#usable();
   }
 
   /** Nobody else can write, so it only waits for its end. */

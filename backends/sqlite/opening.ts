@@ -8,12 +8,12 @@ import { reasonOf } from "./errors.ts";
 import { makeFolder, syncFolder } from "./folders.ts";
 import { lockForServer, type ServerLock } from "./lock.ts";
 import { readStoredHead, type StoredHead } from "./reading.ts";
-import { SCHEMA } from "./statements.ts";
+import { MIGRATIONS, SCHEMA } from "./statements.ts";
 
 /** "RHNO"; written into the file's header, so that `file` and we can tell whose it is. */
 const APPLICATION_ID = 0x52484e4f;
 /** Counts changes of the schema. */
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 /** For another process that reads the file, such as a backup; the wait blocks the event loop. */
 const BUSY_TIMEOUT_MS = 250;
 const CACHE_KIB = 32 * 1024;
@@ -85,6 +85,7 @@ function prepareDatabase(database: Database, options: OpenOptions): void {
   // SQLite opens a file that it may not write without a word: this makes it say so.
   database.query.beginWrite.run();
   if (isEmpty) create(database, options);
+  else migrate(database);
   database.query.commit.run();
 }
 
@@ -96,6 +97,17 @@ function assertOurs(database: Database): void {
   const version = Number(database.pragma("user_version"));
   if (version > SCHEMA_VERSION) {
     throw new Error(`it was written by a newer Rhino (schema ${version}, here ${SCHEMA_VERSION})`);
+  }
+}
+
+/** Within the caller's transaction: a crash leaves the old schema. */
+function migrate(database: Database): void {
+  const stored = Number(database.pragma("user_version"));
+  for (let version = stored; version < SCHEMA_VERSION; version++) {
+    const statements = MIGRATIONS[version];
+    if (statements === undefined) throw new Error(`its schema ${version} is unknown`);
+    database.exec(statements);
+    database.exec(`PRAGMA user_version = ${version + 1}`);
   }
 }
 

@@ -2,23 +2,26 @@
 
 import { BackendError, type Head, type LeaseRow, type LoadQuery } from "../contract.ts";
 import type { Database } from "./driver.ts";
+import type { LeaseTime } from "./lease_time.ts";
 
-export interface StoredHead {
+export interface StoredHead extends LeaseTime {
   readonly head: Head;
-  readonly batchId: string;
-  readonly appendedAtMs: number;
   readonly clusterId: bigint;
 }
 
 export function readStoredHead({ query }: Database): StoredHead {
-  const row = query.readHead.get<[number, number, number, string, number]>();
+  const row = query.readHead.get<
+    [number, number, number, number, number, string, number, number]
+  >();
   const cluster = query.readClusterId.get<[bigint]>();
   if (row === undefined || cluster === undefined) {
     throw new BackendError("corrupt", "the database has no head");
   }
-  const [index, revision, compactRevision, batchId, appendedAtMs] = row;
+  const [index, revision, compactRevision, recordsIndex, leasesIndex, batchId, ...times] = row;
+  const [appendedAtMs, pauseMs] = times;
   const clusterId = BigInt.asUintN(64, cluster[0]);
-  return { head: { index, revision, compactRevision }, batchId, appendedAtMs, clusterId };
+  const head = { index, revision, compactRevision, recordsIndex, leasesIndex, batchId };
+  return { head, appendedAtMs, pauseMs, clusterId };
 }
 
 type KvRow = readonly [kv: Uint8Array];
@@ -33,11 +36,11 @@ export function loadKeys(
 
 export function loadLeases(
   { query }: Database,
-  { ids, nowMs }: { ids: readonly bigint[]; nowMs: number },
+  { ids, clockMs }: { ids: readonly bigint[]; clockMs: number },
 ): (LeaseRow | null)[] {
   return ids.map((id) => {
     const row = query.getLease.get<[ttl: number, expiresAtMs: number]>(id);
-    return row === undefined ? null : { id, ttl: row[0], remainingMs: row[1] - nowMs };
+    return row === undefined ? null : { id, ttl: row[0], remainingMs: row[1] - clockMs };
   });
 }
 
@@ -47,13 +50,13 @@ export function loadRecords({ query }: Database, names: readonly string[]): (Uin
 
 export function listLeases(
   { query }: Database,
-  { limit, nowMs }: { limit: number; nowMs: number },
+  { limit, clockMs }: { limit: number; clockMs: number },
 ): LeaseRow[] {
   const rows = query.listLeases.all<[id: bigint, ttl: bigint, expiresAtMs: bigint]>(limit);
   return rows.map(([id, ttl, expiresAtMs]) => ({
     id,
     ttl: Number(ttl),
-    remainingMs: Number(expiresAtMs) - nowMs,
+    remainingMs: Number(expiresAtMs) - clockMs,
   }));
 }
 

@@ -31,8 +31,16 @@ export const SCHEMA = `
   CREATE TABLE head (
     only_row INTEGER PRIMARY KEY CHECK (only_row = 1), idx INTEGER NOT NULL, revision INTEGER NOT NULL,
     compact_revision INTEGER NOT NULL, trim_target INTEGER NOT NULL, trim_done INTEGER NOT NULL,
-    trim_cursor INTEGER NOT NULL, cluster_id INTEGER NOT NULL, batch_id TEXT NOT NULL, appended_at INTEGER NOT NULL
+    trim_cursor INTEGER NOT NULL, cluster_id INTEGER NOT NULL, batch_id TEXT NOT NULL, appended_at INTEGER NOT NULL,
+    records_idx INTEGER NOT NULL DEFAULT 0, leases_idx INTEGER NOT NULL DEFAULT 0, lease_pause INTEGER NOT NULL DEFAULT 0
   ) STRICT;`;
+
+/** Schema version → the statements that make the next one of it. */
+export const MIGRATIONS: Readonly<Record<number, string>> = {
+  1: `ALTER TABLE head ADD COLUMN records_idx INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE head ADD COLUMN leases_idx INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE head ADD COLUMN lease_pause INTEGER NOT NULL DEFAULT 0;`,
+};
 
 export const STATEMENTS = {
   begin: "BEGIN",
@@ -40,12 +48,15 @@ export const STATEMENTS = {
   commit: "COMMIT",
   rollback: "ROLLBACK",
 
-  createHead: `INSERT INTO head VALUES (1, 0, 1, -1, -1, 1, 0, ?, '', ?)`,
-  readHead: `SELECT idx, revision, compact_revision, batch_id, appended_at FROM head`,
+  createHead: `INSERT INTO head VALUES (1, 0, 1, -1, -1, 1, 0, ?, '', ?, 0, 0, 0)`,
+  readHead:
+    `SELECT idx, revision, compact_revision, records_idx, leases_idx, batch_id, appended_at, lease_pause
+    FROM head`,
   isKine: `SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'kine'`,
   readClusterId: `SELECT cluster_id FROM head`,
   moveHead:
-    `UPDATE head SET idx = ?, revision = ?, compact_revision = ?, batch_id = ?, appended_at = ?`,
+    `UPDATE head SET idx = ?, revision = ?, compact_revision = ?, records_idx = ?, leases_idx = ?, batch_id = ?,
+      appended_at = ?, lease_pause = ?`,
 
   insertLog: `INSERT INTO log VALUES ((?1 << 21) | ?2, ?3, ?4, ?5, ?6, ?7)`,
   // What the log got above a revision becomes current, in order, so that the last row of each key stands.
@@ -66,7 +77,6 @@ export const STATEMENTS = {
   dropDeleted: `DELETE FROM current WHERE key IN (
     SELECT key FROM log l WHERE id >= (?1 + 1) << 21 AND live = 0
     AND NOT EXISTS (SELECT 1 FROM log n WHERE n.key = l.key AND n.id > l.id))`,
-  extendLeases: `UPDATE lease SET expires_at = expires_at + ?`,
   putLease: `INSERT OR REPLACE INTO lease VALUES (?, ?, ?)`,
   deleteLease: `DELETE FROM lease WHERE id = ?`,
   putRecord: `INSERT OR REPLACE INTO record VALUES (?, ?)`,

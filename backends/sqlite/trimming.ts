@@ -32,7 +32,9 @@ export function trimStep(
   const state = readState(database);
   const wanted = Math.min(upTo, head.compactRevision);
   const isWalked = state.cursor >= behind(wanted) - 1n;
-  if (state.target >= wanted && (state.done || isWalked)) return { removed: 0, done: true };
+  if (state.target >= wanted && (state.done || isWalked)) {
+    return { removed: 0, done: true, isBusy: false };
+  }
   // A trim that has begun is finished first: what "below the target" means must not change for its last revision. It may
   // end earlier than it was meant to, for it has not come there yet.
   const target = state.done ? wanted : Math.min(state.target, wanted);
@@ -51,7 +53,7 @@ export function trimStep(
     }
     const cursor = done ? behind(target - 1) - 1n : last ?? state.cursor;
     query.moveTrim.run(target, done ? 1 : 0, cursor);
-    return { removed, done: done && target === wanted };
+    return { removed, done: done && target === wanted, isBusy: false };
   });
 }
 

@@ -2,6 +2,7 @@
  * Keeps the store from growing without bound: moves the compact revision at intervals, and trims what that made
  * unreachable in small steps, between which writers get their turn.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import type { Store } from "../mvcc/store.ts";
 import { compactCommand } from "../mvcc/commands.ts";
 import { hashScope } from "../mvcc/hash.ts";
@@ -15,6 +16,8 @@ export interface CompactorOptions {
   readonly retainMin: number;
   /** Rows looked at in one trimming step. */
   readonly batchSize: number;
+  /** Milliseconds, for waiting only. */
+  readonly now: () => number;
   readonly log: (level: "info" | "warn", message: string, fields?: Record<string, unknown>) => void;
 }
 
@@ -23,8 +26,10 @@ export interface CompactorOptions {
  * for it. Above, HashKV at exactly that revision covers what the compaction left.
  */
 const HASHED_ROWS_MAX = 100_000;
-/** Pause after a failed step. */
+/** Pause after a failed step, and while another server trims. */
 const RETRY_MS = 1_000;
+/** How long a server leaves what another one has compacted to it. */
+const TRIM_FOR_OTHERS_MS = 30_000;
 
 export class Compactor implements AsyncDisposable {
   /** Checksums made before trimming, for HashKV. */
@@ -33,7 +38,12 @@ export class Compactor implements AsyncDisposable {
   readonly #timer: ReturnType<typeof setInterval> | undefined;
   #trimming: Promise<void> | undefined;
   #isStale = false;
-  #closed = false;
+  readonly #closing = new AbortController();
+  /** Whether this server compacted last: no other can have trimmed yet when it makes its checksum. */
+  #isHashed = true;
+  #later: ReturnType<typeof setTimeout> | undefined;
+  /** When the last compaction was seen, whoever made it. */
+  #compactedMs = -Infinity;
   /** Exactly what this compact revision lets go is gone. */
   #trimmedRevision: number;
 
@@ -42,14 +52,24 @@ export class Compactor implements AsyncDisposable {
     const { store, intervalMs } = options;
     let { compactRevision } = store.head;
     this.#trimmedRevision = compactRevision;
-    store.onCommit(({ head }) => {
+    store.onCommit(({ head, isOwn }) => {
       if (head.compactRevision === compactRevision) return;
       compactRevision = head.compactRevision;
-      this.#trim();
+      this.#compactedMs = options.now();
+      this.#isHashed = isOwn;
+      if (isOwn) this.#trim();
+      else this.#trimLater();
     });
     if (intervalMs > 0) this.#timer = setInterval(() => void this.#compact(), intervalMs);
     // A crash may have left trimming undone.
-    if (store.head.compactRevision > 0) this.#trim();
+    if (store.head.compactRevision > 0) this.#trimLater();
+  }
+
+  /** Who compacts trims too; the others look after it, in case it has gone. */
+  #trimLater(): void {
+    if (this.#options.store.backend.capabilities.exclusive) return this.#trim();
+    clearTimeout(this.#later);
+    this.#later = setTimeout(() => this.#trim(), TRIM_FOR_OTHERS_MS);
   }
 
   /** Resolves when everything that the compact revision allows to go is gone. */
@@ -59,7 +79,9 @@ export class Compactor implements AsyncDisposable {
   }
 
   async #compact(): Promise<void> {
-    const { store, retainMin, log } = this.#options;
+    const { store, intervalMs, retainMin, now, log } = this.#options;
+    // Another server of the store, or a client, has done it for this interval.
+    if (now() - this.#compactedMs < intervalMs / 2) return;
     const revision = store.head.revision - retainMin;
     if (revision <= Math.max(store.head.compactRevision, 0)) return;
     try {
@@ -79,11 +101,13 @@ export class Compactor implements AsyncDisposable {
   }
 
   async #run(): Promise<void> {
-    while (this.#isStale && !this.#closed) {
+    while (this.#isStale && !this.#closing.signal.aborted) {
       this.#isStale = false;
       const { compactRevision } = this.#options.store.head;
-      await this.#hash(compactRevision);
-      for (let done = false; !done && !this.#closed;) done = await this.#step(compactRevision);
+      if (this.#isHashed) await this.#hash(compactRevision);
+      for (let done = false; !done && !this.#closing.signal.aborted;) {
+        done = await this.#step(compactRevision);
+      }
       this.#trimmedRevision = compactRevision;
     }
   }
@@ -114,18 +138,26 @@ export class Compactor implements AsyncDisposable {
     // Whoever waits gets a turn between two steps.
     await new Promise<void>((resolve) => setImmediate(resolve));
     try {
-      const { done } = await store.backend.trim({ rowsMax: batchSize, upTo });
+      const { done, isBusy } = await store.backend.trim({ rowsMax: batchSize, upTo });
+      if (isBusy) await this.#pause();
       return done;
     } catch (error) {
       log("warn", "Cannot trim what was compacted: trying again", { cause: messageOf(error) });
-      await new Promise<void>((resolve) => setTimeout(resolve, RETRY_MS));
+      await this.#pause();
       return false;
     }
   }
 
+  /** Ends early when the compactor is closed. */
+  async #pause(): Promise<void> {
+    const { signal } = this.#closing;
+    await pause(RETRY_MS, undefined, { signal }).catch(() => {});
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort();
     clearInterval(this.#timer);
+    clearTimeout(this.#later);
     await this.#trimming;
   }
 }

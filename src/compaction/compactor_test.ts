@@ -16,6 +16,7 @@ class Rig implements AsyncDisposable {
       intervalMs: 0,
       retainMin: 0,
       batchSize: 2,
+      now: () => engine.disk.nowMs,
       log: (_level, message) => this.logged.push(message),
       ...options,
     });
@@ -43,7 +44,14 @@ async function overwritten(engine: Engine): Promise<Engine> {
 }
 
 async function revisionsLeft(engine: Engine): Promise<number[]> {
-  const everything = { after: 0, upTo: 100, rowsMax: 100, bytesMax: 1e6, withPrev: false };
+  const everything = {
+    after: 0,
+    upTo: 100,
+    rowsMax: 100,
+    bytesMax: 1e6,
+    withPrev: false,
+    since: null,
+  };
   const { rows } = await engine.store.backend.history(everything);
   return rows.map(({ revision }) => revision);
 }
@@ -149,7 +157,7 @@ Deno.test("Compactor tries again at the next interval when it could not compact"
   await using rig = await open((real) => ({
     append(batch) {
       // Nothing but the compaction: the keys have to be written.
-      if (batch.compactRevision < 0 || !isBroken) return real.append(batch);
+      if (batch.head.compactRevision < 0 || !isBroken) return real.append(batch);
       isBroken = false;
       throw unavailable();
     },

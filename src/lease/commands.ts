@@ -83,18 +83,12 @@ export function expireCommand(id: bigint, alarms: Alarms): Command<boolean> {
   };
 }
 
-/** Gives all leases the time back in which nobody could renew them. */
-export function extendCommand(ms: number): Command<void> {
-  return {
-    bytes: 0,
-    reads() {},
-    apply(view) {
-      view.extendLeasesMs += ms;
-    },
-  };
+/** Gives all leases the time back in which no server ran, so that nobody could renew them. */
+export function resumeCommand(): Command<void> {
+  return { bytes: 0, reads() {}, apply: (view) => view.resumeLeases() };
 }
 
-/** Tells the store that a server lives, so that a later start knows how long nobody could renew leases. */
+/** Tells the store that a server lives: where nobody does, the lease clock stands still. */
 export function heartbeatCommand(): Command<void> {
   return { bytes: 0, reads() {}, apply: (view) => view.touch() };
 }

@@ -6,9 +6,9 @@ import { Engine } from "../mvcc/testing/engine.ts";
 import { key } from "../mvcc/testing/ops.ts";
 import {
   expireCommand,
-  extendCommand,
   grantCommand,
   renewCommand,
+  resumeCommand,
   revokeCommand,
 } from "./commands.ts";
 
@@ -16,10 +16,10 @@ function hasReason(reason: EtcdError["reason"]) {
   return (error: unknown) => error instanceof EtcdError && error.reason === reason;
 }
 
-/** With lease 1 of ten seconds. */
+/** With lease 1 of five seconds, the longest time that counts for leases without an append. */
 async function withLease(): Promise<Engine> {
   const engine = await Engine.open();
-  await engine.store.submit(grantCommand({ id: 1n, ttl: 10 }, engine.store.alarms));
+  await engine.store.submit(grantCommand({ id: 1n, ttl: 5 }, engine.store.alarms));
   return engine;
 }
 
@@ -42,11 +42,11 @@ Deno.test("grantCommand() grants at least the shortest TTL, and refuses one abov
 Deno.test("renewCommand() gives the granted TTL back, and 0 for a lease that is gone or has expired", async () => {
   await using engine = await withLease();
   const renew = (id: bigint) => engine.store.submit(renewCommand(id));
-  engine.disk.nowMs += 9_000;
-  assert.deepEqual(await renew(1n), { ttl: 10, revision: 1 });
-  assert.equal(await remainingMs(engine), 10_000);
+  engine.disk.nowMs += 4_000;
+  assert.deepEqual(await renew(1n), { ttl: 5, revision: 1 });
+  assert.equal(await remainingMs(engine), 5_000);
   assert.equal((await renew(2n)).ttl, 0);
-  engine.disk.nowMs += 10_000;
+  engine.disk.nowMs += 5_000;
   assert.equal((await renew(1n)).ttl, 0);
 });
 
@@ -68,13 +68,13 @@ Deno.test("revokeCommand() deletes all keys of the lease in one revision, in key
 Deno.test("expireCommand() leaves a lease alone that was renewed before its turn came", async () => {
   await using engine = await withLease();
   const { store, disk } = engine;
-  disk.nowMs += 9_999;
+  disk.nowMs += 4_999;
   const [, expired] = await Promise.all([
     store.submit(renewCommand(1n)),
     store.submit(expireCommand(1n, store.alarms)),
   ]);
   assert.equal(expired, false);
-  disk.nowMs += 10_000;
+  disk.nowMs += 5_000;
   assert.equal(await store.submit(expireCommand(1n, store.alarms)), true);
   assert.equal(await store.submit(expireCommand(1n, store.alarms)), false);
 });
@@ -83,12 +83,14 @@ Deno.test("expireCommand() revokes nothing while the store is known to be corrup
   await using engine = await withLease();
   const { store, disk } = engine;
   await store.submit(store.alarms.activate({ memberId: 1n, alarm: ALARM.CORRUPT }));
-  disk.nowMs += 10_000;
+  disk.nowMs += 5_000;
   assert.equal(await store.submit(expireCommand(1n, store.alarms)), false);
 });
 
-Deno.test("extendCommand() gives every lease more time", async () => {
+Deno.test("resumeCommand() gives every lease the time back since the last append", async () => {
   await using engine = await withLease();
-  await engine.store.submit(extendCommand(5_000));
-  assert.equal(await remainingMs(engine), 15_000);
+  engine.disk.nowMs += 1_000;
+  assert.equal(await remainingMs(engine), 4_000);
+  await engine.store.submit(resumeCommand());
+  assert.equal(await remainingMs(engine), 5_000);
 });

@@ -9,11 +9,11 @@ import type { Store } from "../mvcc/store.ts";
 import type { Commit } from "../mvcc/types.ts";
 import {
   expireCommand,
-  extendCommand,
   grantCommand,
   type Granted,
   heartbeatCommand,
   renewCommand,
+  resumeCommand,
   revokeCommand,
 } from "./commands.ts";
 
@@ -43,14 +43,15 @@ export class Lessor implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** Gives leases the time back that they lost while no server ran, then begins to watch over them. */
-  async start(): Promise<void> {
+  /**
+   * Begins to watch over leases.
+   *
+   * @param isAlone no other server has the store open: then leases first get the time back that they lost while none did
+   */
+  async start({ isAlone }: { isAlone: boolean }): Promise<void> {
     const { store, now } = this.#options;
-    const { idleBeforeOpenMs } = store.backend;
     const { leases } = await store.backend.leases(1);
-    if (leases.length > 0 && idleBeforeOpenMs > 0) {
-      await store.submit(extendCommand(Math.ceil(idleBeforeOpenMs)));
-    }
+    if (leases.length > 0 && isAlone) await store.submit(resumeCommand());
     this.#lastCommitMs = now();
     store.onCommit((commit) => this.#onCommit(commit));
     this.#timer = setInterval(() => {
@@ -99,7 +100,9 @@ export class Lessor implements AsyncDisposable {
   #onCommit({ leases }: Commit): void {
     const now = this.#options.now();
     this.#lastCommitMs = now;
-    for (const { state } of leases) {
+    // Another server may have granted one that expires before all others.
+    if (leases === null) this.#nextExpiryMs = Math.min(this.#nextExpiryMs, now);
+    for (const { state } of leases ?? []) {
       if (state === null) continue;
       this.#nextExpiryMs = Math.min(this.#nextExpiryMs, now + state.remainingMs);
     }

@@ -1,5 +1,8 @@
-/** Loads what a batch of commands needs to know, all as of one head. */
-import type { Backend, Head } from "../../backends/contract.ts";
+/**
+ * Loads what a batch of commands needs to know, all as of one head. Where other servers write too, the store may have moved
+ * on: what was loaded then is thrown away, for its append would lose the race in any case.
+ */
+import { type Backend, BackendError, type Head } from "../../backends/contract.ts";
 import { PAGE_BYTES, PAGE_ROWS } from "../limits.ts";
 import type { HotCache } from "./hot_cache.ts";
 import { isEmpty, type KeyRange, successor } from "./key_range.ts";
@@ -12,17 +15,33 @@ export interface BaseLoaderOptions {
   readonly hot: HotCache;
 }
 
+export interface LoadedBase extends BaseData {
+  /** Whether the store was asked for anything, and so its head was seen. */
+  readonly sawHead: boolean;
+}
+
+/** @throws {BackendError} `conflict` if the store stands elsewhere */
 export async function loadBase(
   options: BaseLoaderOptions,
   need: ReadSet,
   head: Head,
-): Promise<BaseData> {
+): Promise<LoadedBase> {
   const points = loadPoints(options, need, head);
   // Most batches are point writes: do not pay for what they do not use.
-  const [ranges, leaseKeys] = need.ranges.length === 0 && need.leaseKeys.size === 0
-    ? [new Map(), new Map()]
-    : await Promise.all([loadRanges(options, need.ranges, head), loadLeaseKeys(options, need)]);
-  return { head, ...await points, ranges, leaseKeys };
+  if (need.ranges.length === 0 && need.leaseKeys.size === 0) {
+    return { head, ...await points, ranges: new Map(), leaseKeys: new Map() };
+  }
+  const [loaded, ranges, leaseKeys] = await Promise.all([
+    points,
+    loadRanges(options, need.ranges, head),
+    loadLeaseKeys(options, need, head),
+  ]);
+  return { head, ...loaded, ranges, leaseKeys, sawHead: true };
+}
+
+function checkHead(loaded: Head, head: Head): void {
+  if (loaded.batchId === head.batchId) return;
+  throw new BackendError("conflict", "another server has written meanwhile");
 }
 
 async function loadPoints({ backend, hot }: BaseLoaderOptions, need: ReadSet, head: Head) {
@@ -36,7 +55,7 @@ async function loadPoints({ backend, hot }: BaseLoaderOptions, need: ReadSet, he
   const leaseIds = [...need.leases];
   const recordNames = [...need.records];
   if (missing.length + leaseIds.length + recordNames.length === 0) {
-    return { keys, leases: new Map(), records: new Map() };
+    return { keys, leases: new Map(), records: new Map(), sawHead: false };
   }
   const loaded = await backend.load({
     keys: missing.map(([, key]) => key),
@@ -44,6 +63,7 @@ async function loadPoints({ backend, hot }: BaseLoaderOptions, need: ReadSet, he
     records: recordNames,
     revision: head.revision,
   });
+  checkHead(loaded.head, head);
   missing.forEach(([name], i) => {
     const kv = loaded.kvs[i] ?? null;
     keys.set(name, kv === null ? null : parseKv(kv));
@@ -52,6 +72,7 @@ async function loadPoints({ backend, hot }: BaseLoaderOptions, need: ReadSet, he
     keys,
     leases: new Map(leaseIds.map((id, i) => [id, loaded.leases[i] ?? null])),
     records: new Map(recordNames.map((name, i) => [name, loaded.records[i] ?? null])),
+    sawHead: true,
   };
 }
 
@@ -69,12 +90,16 @@ async function loadRanges(
     // A compacted revision is refused when it is evaluated; there is nothing to load for it, nor for no key at all.
     const isNothing = (at !== 0 && at < head.compactRevision) || isEmpty(range);
     const revisionToRead = at === 0 ? head.revision : at;
-    ranges.set(name, isNothing ? [] : await readWhole(backend, range, revisionToRead));
+    if (isNothing) ranges.set(name, []);
+    else ranges.set(name, await readWhole(backend, { range, revision: revisionToRead, head }));
   }
   return ranges;
 }
 
-async function readWhole(backend: Backend, range: KeyRange, revision: number): Promise<Version[]> {
+async function readWhole(
+  backend: Backend,
+  { range, revision, head }: { range: KeyRange; revision: number; head: Head },
+): Promise<Version[]> {
   const versions: Version[] = [];
   let start = range.start;
   for (;;) { // Ends with the last page.
@@ -87,6 +112,7 @@ async function readWhole(backend: Backend, range: KeyRange, revision: number): P
       keysOnly: false,
       packed: false,
     });
+    checkHead(page.head, head);
     for (const kv of page.kvs) versions.push(parseKv(kv));
     const last = versions.at(-1);
     if (!page.more || last === undefined) return versions;
@@ -94,10 +120,11 @@ async function readWhole(backend: Backend, range: KeyRange, revision: number): P
   }
 }
 
-async function loadLeaseKeys({ backend }: BaseLoaderOptions, need: ReadSet) {
+async function loadLeaseKeys({ backend }: BaseLoaderOptions, need: ReadSet, head: Head) {
   const leaseKeys = new Map<bigint, readonly Version[]>();
   for (const id of need.leaseKeys) {
-    const { kvs } = await backend.leaseKeys(id);
+    const { kvs, head: found } = await backend.leaseKeys(id);
+    checkHead(found, head);
     leaseKeys.set(id, kvs.map((kv) => parseKv(kv)));
   }
   return leaseKeys;

@@ -60,6 +60,21 @@ export function txnCommand(op: TxnOp, { alarms, bytes }: CommandOptions): Comman
   };
 }
 
+/**
+ * After the store has lost commits: no revision that was told of before may come to mean something else. So all of them are
+ * left out, and what lies before is compacted: whoever asks for it is told to read anew.
+ */
+export function abandonCommand(revision: number): Command<void> {
+  return {
+    bytes: 0,
+    reads() {},
+    apply(view) {
+      view.skipTo(revision);
+      view.compactRevision = Math.max(view.compactRevision, view.revision);
+    },
+  };
+}
+
 /** Moves the compact revision; what becomes unreachable is trimmed later. Answers the header's revision. */
 export function compactCommand(
   revision: number,

@@ -97,6 +97,7 @@ async function* rows(
       rowsMax: CATCH_UP_ROWS,
       bytesMax: PAGE_BYTES,
       withPrev: false,
+      since: null,
     });
     yield* page.rows;
     from = page.through;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Backend } from "../../backends/contract.ts";
+import { type Backend, FIRST_HEAD } from "../../backends/contract.ts";
 import { EtcdError } from "../errors.ts";
 import { PAGE_BYTES, PAGE_ROWS, RANGE_RESTARTS_MAX } from "../limits.ts";
 import { Alarms } from "./alarms.ts";
@@ -99,7 +99,7 @@ Deno.test("readPages() goes on when a compaction stops at its revision", async (
 });
 
 Deno.test("checkRevision() takes revisions from the compact revision to the head's", () => {
-  const head = { index: 9, revision: 10, compactRevision: 5 };
+  const head = { ...FIRST_HEAD, index: 9, revision: 10, compactRevision: 5 };
   for (const revision of [-1, 0, 5, 7, 10]) checkRevision(revision, head);
   assert.throws(() => checkRevision(11, head), hasReason("futureRevision"));
   assert.throws(() => checkRevision(4, head), hasReason("compacted"));

@@ -14,8 +14,9 @@ import {
   readPages,
   restartIfOvertaken,
 } from "./range_pages.ts";
+import { PointReader } from "./point_reader.ts";
 import { parseKv } from "./stored_kv.ts";
-import type { RangeOp, RangeResult } from "./types.ts";
+import { isSameHead, type RangeOp, type RangeResult } from "./types.ts";
 
 /** A piece of a range's answer. */
 export interface RangePart {
@@ -41,9 +42,11 @@ export interface ReaderOptions {
 
 export class Reader {
   readonly #options: ReaderOptions;
+  readonly #points: PointReader;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
+    this.#points = new PointReader(options);
   }
 
   /**
@@ -51,25 +54,27 @@ export class Reader {
    */
   range(op: RangeOp, call?: Cancelable): RangeResult | Promise<RangeResult> {
     if (!op.range.single) return this.#rangeMany(op, call);
-    if (op.revision <= 0 && this.#options.backend.capabilities.exclusive) {
-      // Nobody else writes: what is hot here is what the store holds at the published head.
+    const { exclusive } = this.#options.backend.capabilities;
+    if (op.revision <= 0 && (exclusive || op.serializable)) {
+      // What is hot here is what the store holds at the published head. If nobody else writes, no head is newer.
       const version = this.#options.hot.get(keyName(op.range.start));
       if (version !== undefined) {
         return this.#single(op, { kv: version?.kv ?? null, head: this.#options.head() });
       }
     }
-    return this.#rangeOne(op);
+    return this.#rangeOne(op, { isShared: !exclusive });
   }
 
-  async #rangeOne(op: RangeOp): Promise<RangeResult> {
+  async #rangeOne(op: RangeOp, { isShared }: { isShared: boolean }): Promise<RangeResult> {
     const { backend, hot, head } = this.#options;
-    const before = head();
-    const revision = Math.max(op.revision, 0);
     const key = op.range.start;
+    const revision = Math.max(op.revision, 0);
+    if (isShared && revision === 0) return this.#single(op, await this.#points.read(key));
+    const before = head();
     const loaded = await backend.load({ keys: [key], leases: [], records: [], revision });
     checkRevision(revision, loaded.head);
     const kv = loaded.kvs[0] ?? null;
-    if (revision === 0 && before === head() && before.index === loaded.head.index) {
+    if (revision === 0 && before === head() && isSameHead(before, loaded.head)) {
       hot.set(keyName(key), kv === null ? null : parseKv(kv));
     }
     return this.#single(op, { kv, head: loaded.head });
@@ -146,11 +151,10 @@ export class Reader {
   async #countOnly(op: RangeOp): Promise<RangeResult> {
     const { backend, counts, head: published } = this.#options;
     const revision = Math.max(op.revision, 0);
-    const known = revision === 0 && backend.capabilities.exclusive
-      ? counts.live(op.range)
-      : undefined;
-    if (known !== undefined) {
-      return assembleRange(op, { kvs: [], count: known, revision: published().revision });
+    if (revision === 0 && counts.live(op.range) !== undefined && await this.#isPublished(op)) {
+      const known = counts.live(op.range);
+      const { revision } = published();
+      if (known !== undefined) return assembleRange(op, { kvs: [], count: known, revision });
     }
     const { head, count } = await backend.count({ ...op.range, revision });
     checkRevision(revision, head);
@@ -158,10 +162,17 @@ export class Reader {
     return assembleRange(op, { kvs: [], count, revision: head.revision });
   }
 
+  /** Whether the published head is new enough for an answer, because no other can be or by asking the store. */
+  async #isPublished({ serializable }: RangeOp): Promise<boolean> {
+    const { backend, head } = this.#options;
+    if (backend.capabilities.exclusive || serializable) return true;
+    return isSameHead(await backend.head(), head());
+  }
+
   /** All keys of an interval of which only some were read. */
   async #count(range: KeyRange, at: { head: Head; revision: number }): Promise<number> {
     const { backend, counts, head: published } = this.#options;
-    const isNewest = at.revision === published().revision && at.head.index === published().index;
+    const isNewest = at.revision === published().revision && isSameHead(at.head, published());
     const known = counts.page(range, at.revision) ?? (isNewest ? counts.live(range) : undefined);
     if (known !== undefined) return known;
     const { head, count } = await backend.count({ ...range, revision: at.revision });
@@ -171,7 +182,7 @@ export class Reader {
   }
 
   #rememberLive(range: KeyRange, { head, count }: { head: Head; count: number }): void {
-    if (head.index === this.#options.head().index && !isEmpty(range)) {
+    if (isSameHead(head, this.#options.head()) && !isEmpty(range)) {
       this.#options.counts.setLive(range, count);
     }
   }

@@ -3,14 +3,15 @@
  * through it; nothing else touches the backend's rows.
  */
 import { randomUUID } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
 import type { Backend, Head } from "../../backends/contract.ts";
 import { HOT_BYTES_MAX, LIVE_COUNTS_MAX, PAGE_COUNTS_MAX } from "../limits.ts";
-import { ALARM_RECORD_PREFIX, Alarms } from "./alarms.ts";
+import { Alarms } from "./alarms.ts";
 import { HotCache } from "./hot_cache.ts";
 import { RangeCounts } from "./range_counts.ts";
 import { Reader } from "./reader.ts";
 import type { Command } from "./read_set.ts";
-import type { Commit } from "./types.ts";
+import type { Commit, Restart } from "./types.ts";
 import { Writer, type WriterOptions } from "./writer.ts";
 
 export interface StoreOptions {
@@ -28,6 +29,9 @@ export class Store implements AsyncDisposable {
   readonly #counts = new RangeCounts({ liveMax: LIVE_COUNTS_MAX, pagesMax: PAGE_COUNTS_MAX });
   readonly #log: StoreOptions["log"];
   readonly #listeners: ((commit: Commit) => void)[] = [];
+  readonly #restartListeners: ((restart: Restart) => void)[] = [];
+  readonly #closing = new AbortController();
+  #following: Promise<void> | undefined;
   #head: Head;
 
   private constructor({ backend, now, log }: StoreOptions, head: Head) {
@@ -43,15 +47,30 @@ export class Store implements AsyncDisposable {
       batchId: randomUUID,
       now,
       published: (commit) => this.#publish(commit),
+      restarted: (restart) => this.#restart(restart),
+      pause: (ms) => pause(ms),
+      random: Math.random,
       log,
     });
   }
 
   static async open(options: StoreOptions): Promise<Store> {
-    const store = new Store(options, await options.backend.head());
-    const { records } = await options.backend.records(ALARM_RECORD_PREFIX);
-    for (const [name, value] of records) store.alarms.applyRecord(name, value);
+    const { backend } = options;
+    const head = await backend.head();
+    const store = new Store(options, head);
+    // Read behind the head: what another server changes in between is read once more.
+    const { records } = await backend.records("");
+    const stored = records.map(([name, value]) => ({ name, value }));
+    store.#writer.start(stored);
+    for (const { name, value } of stored) store.alarms.applyRecord(name, value);
+    if (!backend.capabilities.exclusive) store.#following = store.#follow();
     return store;
+  }
+
+  /** Publishes what other servers write, soon after they have. */
+  async #follow(): Promise<void> {
+    const { signal } = this.#closing;
+    for await (const _ of this.backend.changes(signal)) this.#writer.follow();
   }
 
   /** The head of the last commit that watchers have been told of. */
@@ -69,22 +88,46 @@ export class Store implements AsyncDisposable {
     this.#listeners.push(listener);
   }
 
+  /** Calls the listener when the store cannot be followed any more, before anything that comes then. It must not throw. */
+  onRestart(listener: (restart: Restart) => void): void {
+    this.#restartListeners.push(listener);
+  }
+
+  #restart(restart: Restart): void {
+    const { head, before, isOther } = restart;
+    if (isOther) {
+      this.#log("error", "The database has lost commits: its history is another one than before", {
+        indexBefore: before.index,
+        revisionBefore: before.revision,
+        index: head.index,
+        revision: head.revision,
+      });
+    }
+    this.#head = head;
+    this.#hot.clear();
+    this.#counts.clear();
+    for (const listener of this.#restartListeners) this.#tell(() => listener(restart));
+  }
+
   #publish(commit: Commit): void {
     this.#head = commit.head;
     this.#hot.apply(commit.rows);
     this.#counts.apply(commit.rows);
     this.alarms.applyCommit(commit);
-    for (const listener of this.#listeners) {
-      try {
-        listener(commit);
-      } catch (error) {
-        // The commit is on disk: whoever asked for it and the other listeners must learn of it all the same.
-        this.#log("error", "defect: a part of the server failed on a commit", { error });
-      }
+    for (const listener of this.#listeners) this.#tell(() => listener(commit));
+  }
+
+  /** The commit is on disk: whoever asked for it and the other listeners must learn of it whatever one of them does. */
+  #tell(tell: () => void): void {
+    try {
+      tell();
+    } catch (error) {
+      this.#log("error", "defect: a part of the server failed on a commit", { error });
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#writer[Symbol.asyncDispose]();
+    this.#closing.abort();
+    await Promise.all([this.#writer[Symbol.asyncDispose](), this.#following]);
   }
 }

@@ -1,5 +1,11 @@
 /** Requests and answers as the engine holds them: etcd's words, no protobuf. */
-import type { Head, HistoryRow, LeaseChange, RecordChange } from "../../backends/contract.ts";
+import type {
+  Batch,
+  Head,
+  HistoryRow,
+  LeaseChange,
+  RecordChange,
+} from "../../backends/contract.ts";
 import type { KeyRange } from "./key_range.ts";
 
 /** The numbers are etcd's, as on the wire. */
@@ -19,6 +25,8 @@ export interface RangeOp {
   readonly sortTarget: number;
   readonly keysOnly: boolean;
   readonly countOnly: boolean;
+  /** Whether what this server knows is new enough. */
+  readonly serializable: boolean;
   /** The four bounds are inclusive; 0 is no bound. */
   readonly minModRevision: number;
   readonly maxModRevision: number;
@@ -95,12 +103,38 @@ export interface TxnResult {
 
 export type OpResult = RangeResult | PutResult | DeleteResult | TxnResult;
 
-/** One group commit as the rest of the server is told of it, after it is on disk. */
+/** What a group commit changed. */
+export interface BatchChanges extends Omit<Batch, "base" | "rows"> {
+  readonly rows: readonly HistoryRow[];
+}
+
+/** One group commit, or some of another server, as the rest of the server is told of it, after it is on disk. */
 export interface Commit {
-  /** The head after it. */
+  /** The head after it; for a piece of what another server wrote, the head before with the piece's revision. */
   readonly head: Head;
   /** In order of revision and sub. */
   readonly rows: readonly HistoryRow[];
-  readonly leases: readonly LeaseChange[];
+  /** `null` if some have changed, and it is not known which. */
+  readonly leases: readonly LeaseChange[] | null;
   readonly records: readonly RecordChange[];
+  /** Whether this server wrote it. */
+  readonly isOwn: boolean;
+}
+
+/** The store cannot be followed from where it was known to stand: all that is remembered of it is to be forgotten. */
+export interface Restart {
+  /** Where it was known to stand. */
+  readonly before: Head;
+  /** Where it stands now. */
+  readonly head: Head;
+  /**
+   * Whether its history is another one than was known: commits that were told of are gone. Otherwise a compaction has
+   * taken some that were not told of yet.
+   */
+  readonly isOther: boolean;
+}
+
+/** Whether two heads, one of them perhaps of a piece, stand for the same state. */
+export function isSameHead(a: Head, b: Head): boolean {
+  return a.batchId === b.batchId && a.index === b.index && a.revision === b.revision;
 }

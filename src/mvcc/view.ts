@@ -3,17 +3,12 @@
  * earlier commands of the batch have changed. Nothing here waits; everything was loaded before.
  */
 import assert from "node:assert/strict";
-import type {
-  Head,
-  HistoryRow,
-  LeaseChange,
-  LeaseRow,
-  RecordChange,
-} from "../../backends/contract.ts";
+import type { Head, HistoryRow, LeaseRow } from "../../backends/contract.ts";
 import { ChangedKeys } from "./changed_keys.ts";
 import { contains, keyName, type KeyRange } from "./key_range.ts";
 import type { KvArena } from "./kv_arena.ts";
 import { encodeKv, type KeyValue, parseKv, type Version } from "./stored_kv.ts";
+import type { BatchChanges } from "./types.ts";
 
 /** What was loaded at the base head. */
 export interface BaseData {
@@ -61,7 +56,7 @@ export class BatchView {
   #compactRevision: number;
   /** Rows of the batch when the running command began. */
   #commandStart = 0;
-  extendLeasesMs = 0;
+  #resumesLeases = false;
   #isTouched = false;
 
   constructor(base: BaseData, arena: KvArena) {
@@ -110,6 +105,14 @@ export class BatchView {
     const before = this.#compactRevision;
     this.#undo.push(() => this.#compactRevision = before);
     this.#compactRevision = revision;
+  }
+
+  /** Leaves out the revisions up to this one; only before the running command has changed a key. */
+  skipTo(revision: number): void {
+    assert.ok(this.#rows.length === this.#commandStart, "revisions are skipped between commands");
+    const before = this.#revision;
+    this.#undo.push(() => this.#revision = before);
+    this.#revision = Math.max(before, revision);
   }
 
   /** The key's live version, or `null`. */
@@ -251,6 +254,12 @@ export class BatchView {
     map.set(key, value);
   }
 
+  /** Leases get the time back in which no server ran. */
+  resumeLeases(): void {
+    this.#resumesLeases = true;
+    this.touch();
+  }
+
   /** Asks for the batch to be appended although it changes nothing. */
   touch(): void {
     this.#isTouched = true;
@@ -259,26 +268,27 @@ export class BatchView {
   /** Whether there is anything to append. */
   get isChanged(): boolean {
     return this.#isTouched || this.#rows.length > 0 || this.#leases.size > 0 ||
-      this.#records.size > 0 || this.extendLeasesMs !== 0 ||
+      this.#records.size > 0 || this.#revision !== this.#base.head.revision ||
       this.#compactRevision !== this.#base.head.compactRevision;
   }
 
-  /** Everything the batch changed. */
-  changes(): {
-    revision: number;
-    compactRevision: number;
-    rows: readonly HistoryRow[];
-    leases: LeaseChange[];
-    records: RecordChange[];
-    extendLeasesMs: number;
-  } {
+  /** Everything the batch changed, and where the store stands behind it. */
+  changes(batchId: string): BatchChanges {
+    const { head: base } = this.#base;
+    const index = base.index + 1;
     return {
-      revision: this.#revision,
-      compactRevision: this.#compactRevision,
+      head: {
+        index,
+        revision: this.#revision,
+        compactRevision: this.#compactRevision,
+        recordsIndex: this.#records.size > 0 ? index : base.recordsIndex,
+        leasesIndex: this.#leases.size > 0 ? index : base.leasesIndex,
+        batchId,
+      },
       rows: this.#rows,
       leases: [...this.#leases].map(([id, state]) => ({ id, state })),
       records: [...this.#records].map(([name, value]) => ({ name, value })),
-      extendLeasesMs: this.extendLeasesMs,
+      resumesLeases: this.#resumesLeases,
     };
   }
 }

@@ -1,3 +1,4 @@
+import { FIRST_HEAD } from "../../backends/contract.ts";
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
@@ -9,7 +10,7 @@ import { BatchView, rangeNeedName } from "./view.ts";
 
 const NAMES = ["a", "b", "c", "d"];
 const LEASES = [1n, 2n];
-const HEAD = { index: 5, revision: 10, compactRevision: -1 };
+const HEAD = { ...FIRST_HEAD, index: 5, revision: 10, batchId: "base" };
 
 function stored(name: string, lease = 0n): Version {
   const numbers = { createRevision: 3, modRevision: 4, version: 2 };
@@ -59,7 +60,7 @@ function snapshot(view: BatchView) {
     leases: LEASES.map((id) => view.lease(id)),
     leaseKeys: LEASES.map((id) => kvs(view.leaseKeys(id))),
     record: view.record("r"),
-    changes: structuredClone(view.changes()),
+    changes: structuredClone(view.changes("next")),
   };
 }
 
@@ -123,7 +124,7 @@ Deno.test("BatchView gives each command that changes keys a revision of its own"
   });
   view.run(() => {});
   view.run(() => put(view, "a"));
-  const { rows, revision } = view.changes();
+  const { rows, head: { revision } } = view.changes("next");
   assert.equal(revision, 12);
   assert.deepEqual(rows.map(({ revision, sub }) => [revision, sub]), [[11, 0], [11, 1], [12, 0]]);
 });
@@ -146,7 +147,7 @@ Deno.test("BatchView.changes() tells each row's previous version, and none for a
   view.run(() => put(view, "a", { value: "2" }));
   view.run(() => view.delete(view.get(key("a"))!));
   view.run(() => put(view, "a", { value: "3" }));
-  const { rows } = view.changes();
+  const { rows } = view.changes("next");
   const previous = rows.map(({ prevKv }) => prevKv === null ? null : readable([prevKv])[0]);
   assert.deepEqual(previous, ["a=base", "a=1", "a=2", null]);
   assert.deepEqual(rows.map(({ tombstone }) => tombstone), [false, false, true, false]);
@@ -192,7 +193,7 @@ Deno.test("BatchView.isChanged holds for changes of any kind, and not for reads"
     (view) => view.setLease(2n, null),
     (view) => view.setRecord("r", null),
     (view) => view.compactRevision = 3,
-    (view) => view.extendLeasesMs += 5,
+    (view) => view.resumeLeases(),
     (view) => view.touch(),
   ];
   for (const change of changes) {

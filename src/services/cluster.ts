@@ -13,23 +13,19 @@ import {
   MemberUpdateResponseSchema,
 } from "../../gen/etcdserverpb/cluster_pb.ts";
 import { EtcdError, GRPC, StatusError } from "../errors.ts";
+import type { ClusterMember, Membership } from "../membership.ts";
 import type { CallContext } from "../transport/call.ts";
 import { pathOf, type ServiceMethods, type ServiceOptions, unary } from "./service.ts";
 
 export interface ClusterServiceOptions extends ServiceOptions {
-  readonly name: string;
+  readonly membership: Membership;
   /** URLs that clients reach this server by; `authority` is what the asking one called it. */
   readonly clientUrls: (authority: string) => readonly string[];
 }
 
 export function clusterMethods(options: ClusterServiceOptions): ServiceMethods {
-  const { header } = options;
-  const { memberId } = header.identity;
-  // etcd leaves the revision out of the headers of this service.
-  const answer = (context: CallContext) => ({
-    header: header.message(0),
-    members: [member(options, context)],
-  });
+  const { membership } = options;
+  const answer = (context: CallContext) => answerMembers(options, context);
   return [
     [
       pathOf(Cluster, "MemberList"),
@@ -52,8 +48,8 @@ export function clusterMethods(options: ClusterServiceOptions): ServiceMethods {
       pathOf(Cluster, "MemberRemove"),
       unary(
         { request: MemberRemoveRequestSchema, response: MemberRemoveResponseSchema },
-        (request) => {
-          if (request.ID !== memberId) throw new EtcdError("memberNotFound");
+        async (request) => {
+          await checkMember(membership, request.ID);
           throw new StatusError(
             GRPC.FAILED_PRECONDITION,
             "rhino: members are not removed by a call: stop the server",
@@ -65,11 +61,11 @@ export function clusterMethods(options: ClusterServiceOptions): ServiceMethods {
       pathOf(Cluster, "MemberUpdate"),
       unary(
         { request: MemberUpdateRequestSchema, response: MemberUpdateResponseSchema },
-        (request, context) => {
+        async (request, context) => {
           checkPeerUrls(request.peerURLs);
-          if (request.ID !== memberId) throw new EtcdError("memberNotFound");
+          await checkMember(membership, request.ID);
           // Servers of a store have no peer URLs, so there is nothing to change.
-          return answer(context);
+          return await answer(context);
         },
       ),
     ],
@@ -77,17 +73,38 @@ export function clusterMethods(options: ClusterServiceOptions): ServiceMethods {
       pathOf(Cluster, "MemberPromote"),
       unary(
         { request: MemberPromoteRequestSchema, response: MemberPromoteResponseSchema },
-        (request) => {
-          throw new EtcdError(request.ID === memberId ? "notLearner" : "memberNotFound");
+        async (request) => {
+          await checkMember(membership, request.ID);
+          throw new EtcdError("notLearner");
         },
       ),
     ],
   ];
 }
 
-function member({ header, name, clientUrls }: ClusterServiceOptions, context: CallContext) {
-  const clientURLs = [...clientUrls(context.authority)];
-  return { ID: header.identity.memberId, name, peerURLs: [], clientURLs, isLearner: false };
+/** etcd leaves the revision out of the headers of this service. */
+async function answerMembers(options: ClusterServiceOptions, context: CallContext) {
+  const { header, membership } = options;
+  const members = await membership.list();
+  return {
+    header: header.message(0),
+    members: members.map((one) => memberMessage(options, { member: one, context })),
+  };
+}
+
+function memberMessage(
+  { header, clientUrls }: ClusterServiceOptions,
+  { member, context }: { member: ClusterMember; context: CallContext },
+) {
+  const isSelf = member.id === header.identity.memberId;
+  const clientURLs = [...(isSelf ? clientUrls(context.authority) : member.clientUrls)];
+  return { ID: member.id, name: member.name, peerURLs: [], clientURLs, isLearner: false };
+}
+
+/** @throws {EtcdError} `memberNotFound` */
+async function checkMember(membership: Membership, id: bigint): Promise<void> {
+  const members = await membership.list();
+  if (!members.some((member) => member.id === id)) throw new EtcdError("memberNotFound");
 }
 
 /** The rule of etcd's `types.NewURLs`: at least one, each `scheme://host:port` without a path. */

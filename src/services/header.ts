@@ -5,7 +5,7 @@ import { Bytes, varintSize, varintSize64 } from "../wire/bytes.ts";
 export interface ServerIdentity {
   readonly clusterId: bigint;
   readonly memberId: bigint;
-  /** How often the store was opened: grows as a Raft term does. */
+  /** How often the store was opened, by whichever server: grows as a Raft term does. */
   readonly raftTerm: number;
 }
 
@@ -16,17 +16,27 @@ const RAFT_TERM = 0x20;
 
 /** Encodes `etcdserverpb.ResponseHeader`s; all but the revision is the same for every answer of a server. */
 export class HeaderEncoder {
-  readonly identity: ServerIdentity;
+  #identity: ServerIdentity;
   readonly #before: Buffer;
-  readonly #after: Buffer;
+  #after: Buffer = Buffer.alloc(0);
 
   constructor(identity: ServerIdentity) {
-    this.identity = identity;
+    this.#identity = identity;
     const { clusterId, memberId, raftTerm } = identity;
     const before = new Bytes(Buffer.alloc(2 + varintSize64(clusterId) + varintSize64(memberId)));
     before.bigintField(CLUSTER_ID, clusterId);
     before.bigintField(MEMBER_ID, memberId);
     this.#before = before.buffer;
+    this.setRaftTerm(raftTerm);
+  }
+
+  get identity(): ServerIdentity {
+    return this.#identity;
+  }
+
+  /** Another opening of the store: from now on all headers tell its term. */
+  setRaftTerm(raftTerm: number): void {
+    this.#identity = { ...this.#identity, raftTerm };
     const after = new Bytes(Buffer.alloc(1 + varintSize(raftTerm)));
     after.numberField(RAFT_TERM, raftTerm);
     this.#after = after.buffer;

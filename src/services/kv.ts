@@ -20,6 +20,7 @@ import { readTxn } from "../mvcc/read_txn.ts";
 import { containsPut, isReadOnly } from "../mvcc/txn.ts";
 import type { RangeOp } from "../mvcc/types.ts";
 import type { CallContext, MessageParts, StreamCall } from "../transport/call.ts";
+import { checkKeySize } from "./check_key_size.ts";
 import { checkDuplicates } from "./check_duplicates.ts";
 import { checkDelete, checkPut, checkRange, checkStreamable, checkTxn } from "./check.ts";
 import { toDelete, toPut, toRange, toTxn } from "./kv_request.ts";
@@ -116,6 +117,7 @@ async function put(options: ServiceOptions, bytes: Uint8Array): Promise<MessageP
   checkSize(options, bytes);
   const { store, header, quota } = options;
   const op = toPut(request);
+  checkKeySize(op, store.backend.capabilities.keySizeMax);
   if (quota.bytesMax > 0) await quota.check(costOf(op));
   const command = putCommand(op, { alarms: store.alarms, bytes: bytes.length });
   const result = await store.submit(command);
@@ -147,6 +149,7 @@ async function txn(
     return [encodeTxn(result, fullHeader(header, result.revision))];
   }
   checkSize(options, bytes);
+  checkKeySize(op, store.backend.capabilities.keySizeMax);
   if (quota.bytesMax > 0 && containsPut(op)) await quota.check(costOf(op));
   const command = txnCommand(op, { alarms: store.alarms, bytes: bytes.length });
   const result = await store.submit(command);

@@ -22,6 +22,7 @@ export function toRange(request: RangeRequest): RangeOp {
     sortTarget: request.sortTarget,
     keysOnly: request.keysOnly,
     countOnly: request.countOnly,
+    serializable: request.serializable,
     minModRevision: Number(request.minModRevision),
     maxModRevision: Number(request.maxModRevision),
     minCreateRevision: Number(request.minCreateRevision),

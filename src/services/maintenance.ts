@@ -21,6 +21,7 @@ import {
 import type { AlarmRequest } from "../../gen/etcdserverpb/maintenance_pb.ts";
 import type { Compactor } from "../compaction/compactor.ts";
 import { EtcdError } from "../errors.ts";
+import type { Membership } from "../membership.ts";
 import type { AlarmMember } from "../mvcc/alarms.ts";
 import type { Downgrade } from "../mvcc/downgrade.ts";
 import { hashKv } from "../mvcc/hash.ts";
@@ -29,6 +30,7 @@ import { pathOf, type ServiceMethods, type ServiceOptions, unary } from "./servi
 export interface MaintenanceServiceOptions extends ServiceOptions {
   readonly compactor: Compactor;
   readonly downgrade: Downgrade;
+  readonly membership: Membership;
   /** The etcd version that clients choose features by. */
   readonly version: string;
 }
@@ -142,15 +144,16 @@ async function alarm({ store, header }: MaintenanceServiceOptions, request: Alar
   };
 }
 
-async function status({ store, header, quota, downgrade, version }: MaintenanceServiceOptions) {
-  const { memberId, raftTerm } = header.identity;
+async function status(options: MaintenanceServiceOptions) {
+  const { store, header, quota, downgrade, membership, version } = options;
+  const { raftTerm } = header.identity;
   const [head, size] = await Promise.all([store.backend.head(), store.backend.size()]);
   return {
     header: header.message(head.revision),
     version,
     dbSize: BigInt(size.total),
     dbSizeInUse: BigInt(size.inUse),
-    leader: memberId,
+    leader: membership.leaderId,
     raftIndex: BigInt(head.index),
     raftAppliedIndex: BigInt(head.index),
     raftTerm: BigInt(raftTerm),

@@ -119,6 +119,7 @@ export class CatchUp implements Disposable {
       rowsMax: CATCH_UP_ROWS,
       bytesMax: CATCH_UP_BYTES,
       withPrev: claimed.some(({ options }) => options.prevKv),
+      since: null,
     });
     if (through < next) throw new Error(`a page of history from revision ${next} on is empty`);
     return { rows, through, compactRevision };

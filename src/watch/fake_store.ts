@@ -1,9 +1,15 @@
 /** A store for this folder's tests: its history is a list, and the test decides when a page of it arrives. */
 import { Buffer } from "node:buffer";
-import type { Head, HistoryPage, HistoryQuery, HistoryRow } from "../../backends/contract.ts";
+import {
+  FIRST_HEAD,
+  type Head,
+  type HistoryPage,
+  type HistoryQuery,
+  type HistoryRow,
+} from "../../backends/contract.ts";
 import type { Store } from "../mvcc/store.ts";
 import { encodeKv } from "../mvcc/stored_kv.ts";
-import type { Commit } from "../mvcc/types.ts";
+import type { Commit, Restart } from "../mvcc/types.ts";
 
 /** A change within a revision; without a value it is a delete. */
 export interface Change {
@@ -11,13 +17,14 @@ export interface Change {
   readonly value?: string;
 }
 
-type HubStore = Pick<Store, "backend" | "head" | "onCommit">;
+type HubStore = Pick<Store, "backend" | "head" | "onCommit" | "onRestart">;
 
 export class FakeStore {
-  head: Head = { index: 0, revision: 1, compactRevision: -1 };
+  head: Head = FIRST_HEAD;
   readonly #rows: HistoryRow[] = [];
   readonly #newest = new Map<string, Uint8Array>();
   #listener: (commit: Commit) => void = () => {};
+  #restartListener: (restart: Restart) => void = () => {};
   /** Pages that were asked for. */
   reads = 0;
   /** Whether the last page was to come with previous versions. */
@@ -33,6 +40,9 @@ export class FakeStore {
       onCommit: (listener) => {
         this.#listener = listener;
       },
+      onRestart: (listener) => {
+        this.#restartListener = listener;
+      },
     };
     // The hub reads nothing of the backend but its history.
     return store as HubStore;
@@ -44,9 +54,18 @@ export class FakeStore {
       changes.map((change, sub) => this.#row(change, { index, sub }))
     );
     this.#rows.push(...rows);
-    const { index, revision, compactRevision } = this.head;
-    this.head = { index: index + 1, revision: revision + revisions.length, compactRevision };
-    if (options.publish) this.#listener({ head: this.head, rows, leases: [], records: [] });
+    const { index, revision } = this.head;
+    this.head = { ...this.head, index: index + 1, revision: revision + revisions.length };
+    if (options.publish) this.#publish(rows);
+  }
+
+  /** Tells that the store is not followed any more, from a head that was published. */
+  restart(restart: Omit<Restart, "head">): void {
+    this.#restartListener({ head: this.head, ...restart });
+  }
+
+  #publish(rows: readonly HistoryRow[]): void {
+    this.#listener({ head: this.head, rows, leases: [], records: [], isOwn: true });
   }
 
   /** Tells of a commit as it is. */
@@ -79,7 +98,7 @@ export class FakeStore {
     this.head = { ...this.head, index: this.head.index + 1, compactRevision };
     const kept = this.#rows.filter((row) => row.revision >= compactRevision);
     this.#rows.splice(0, this.#rows.length, ...kept);
-    if (options.publish) this.#listener({ head: this.head, rows: [], leases: [], records: [] });
+    if (options.publish) this.#publish([]);
   }
 
   async #history({ after, upTo, rowsMax, withPrev }: HistoryQuery): Promise<HistoryPage> {
@@ -90,11 +109,11 @@ export class FakeStore {
     for (const row of this.#rows) {
       if (row.revision <= after || row.revision > upTo) continue;
       if (rows.length >= rowsMax && row.revision !== rows.at(-1)?.revision) {
-        return { head: this.head, rows, through: rows.at(-1)?.revision ?? upTo };
+        return { head: this.head, rows, through: rows.at(-1)?.revision ?? upTo, hasSince: true };
       }
       rows.push(row);
     }
-    return { head: this.head, rows, through: upTo };
+    return { head: this.head, rows, through: upTo, hasSince: true };
   }
 }
 

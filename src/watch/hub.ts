@@ -9,7 +9,7 @@ import {
   WATCH_STREAMS_BYTES_MAX,
 } from "../limits.ts";
 import type { Store } from "../mvcc/store.ts";
-import type { Commit } from "../mvcc/types.ts";
+import type { Commit, Restart } from "../mvcc/types.ts";
 import { CatchUp } from "./catch_up.ts";
 import { deliver } from "./delivery.ts";
 import { RecentCommits } from "./recent_commits.ts";
@@ -17,7 +17,7 @@ import type { Watcher, WatcherStream } from "./watcher.ts";
 import { WatcherIndex } from "./watcher_index.ts";
 
 export interface WatchHubOptions {
-  readonly store: Pick<Store, "backend" | "head" | "onCommit">;
+  readonly store: Pick<Store, "backend" | "head" | "onCommit" | "onRestart">;
   readonly log: OpenOptions["log"];
 }
 
@@ -46,6 +46,7 @@ export class WatchHub implements Disposable {
       log,
     });
     store.onCommit((commit) => this.#onCommit(commit));
+    store.onRestart((restart) => this.#onRestart(restart));
   }
 
   #onDefect(error: unknown): void {
@@ -133,8 +134,39 @@ export class WatchHub implements Disposable {
     }
   }
 
+  /**
+   * Events may be missing from here on. Where a compaction took them, who still needs them is told; where the history is
+   * another one, so is everyone who was given any of the old one: they must read anew, or they would mix the two.
+   */
+  #onRestart({ before, head, isOther }: Restart): void {
+    this.#head = head;
+    this.#recent.restart(head.revision);
+    const newest = Math.max(before.revision, head.revision);
+    for (const watcher of [...this.#synced, ...this.#behind]) {
+      if (watcher.state === "synced") this.#synced.delete(watcher);
+      if (watcher.next > newest + 1) this.#join(watcher);
+      else if (isOther) this.#overtaken(watcher, newest + 1);
+      else this.#fallBehind(watcher, before);
+    }
+  }
+
+  #fallBehind(watcher: Watcher, before: Head): void {
+    if (watcher.state === "synced") watcher.next = Math.max(watcher.next, before.revision + 1);
+    watcher.state = "behind";
+    if (watcher.next < this.#head.compactRevision) {
+      this.#overtaken(watcher, this.#head.compactRevision);
+      return;
+    }
+    this.#behind.add(watcher);
+    this.#catchUp.add(watcher);
+  }
+
   #distribute({ head, rows }: Commit, before: Head): void {
     this.#recent.push(rows);
+    // Revisions may be skipped, and then nothing here says that they hold nothing.
+    if ((rows.at(-1)?.revision ?? before.revision) < head.revision) {
+      this.#recent.restart(head.revision);
+    }
     // What these events replace was there when they were written, whatever has been compacted since.
     const deliveries = this.#synced.distribute(rows, -1);
     const onDefect = (error: unknown) => this.#onDefect(error);

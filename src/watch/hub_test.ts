@@ -329,7 +329,7 @@ Deno.test("WatchHub ends all streams when it cannot tell whose a commit is", () 
   stream.create(0n, watching("a"));
   const { head } = rig.fake;
   const rows = [{} as HistoryRow];
-  rig.fake.publish({ head: { ...head, revision: 2 }, rows, leases: [], records: [] });
+  rig.fake.publish({ head: { ...head, revision: 2 }, rows, leases: [], records: [], isOwn: true });
   assert.deepEqual(outlet.seen, ["created 0 @1", "failed"]);
   assert.deepEqual([rig.hub.streams, rig.hub.watchers], [0, 0]);
 });
@@ -343,4 +343,34 @@ Deno.test("WatchHub reads previous versions only for those who want them", async
     await outlet.until(() => outlet.revisions.has(id));
     assert.equal(rig.fake.withPrev, prevKv);
   }
+});
+
+Deno.test("WatchHub tells all who were given events of a history that is gone, and leaves the others", () => {
+  using rig = new Rig();
+  const { outlet, stream } = rig.open();
+  stream.create(0n, watching("a"));
+  stream.create(0n, watching("a", { startRevision: 9 }));
+  rig.put("a");
+  rig.put("a");
+  const before = rig.fake.head;
+  rig.fake.head = { ...before, revision: 2, batchId: "of another history" };
+  rig.fake.restart({ before, isOther: true });
+  assert.deepEqual(outlet.seen.at(-1), "overtaken 0 by 4");
+  assert.equal(rig.hub.watchers, 1);
+});
+
+Deno.test("WatchHub lets watchers go on after a compaction took what was not told yet, if they still can", async () => {
+  using rig = new Rig();
+  const { outlet, stream } = rig.open();
+  stream.create(0n, watching("a"));
+  rig.put("a");
+  const before = rig.fake.head;
+  for (let count = 0; count < 3; count++) {
+    rig.fake.commit([[{ key: "a", value: "2" }]], { publish: false });
+  }
+  stream.create(0n, watching("a", { startRevision: 4 }));
+  rig.fake.compact(4, { publish: false });
+  rig.fake.restart({ before, isOther: false });
+  await outlet.until(() => outlet.seen.length === 5);
+  assert.deepEqual(outlet.seen.slice(3), ["overtaken 0 by 4", "1: 4 a=2, 5 a=2 @5"]);
 });

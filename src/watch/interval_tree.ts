@@ -66,10 +66,22 @@ export class IntervalTree<T> {
     this.#size--;
   }
 
+  /** What belongs to all intervals, in their order. */
+  values(): IterableIterator<T> {
+    return values(this.#root);
+  }
+
   /** Calls `visit` with what belongs to each interval that holds the key. */
   stab(key: string, visit: (value: T) => void): void {
     stab(this.#root, { key, visit });
   }
+}
+
+function* values<T>(node: Node<T> | undefined): IterableIterator<T> {
+  if (node === undefined) return;
+  yield* values(node.left);
+  yield node.value;
+  yield* values(node.right);
 }
 
 function compareIntervals(a: Interval, b: Interval): number {

@@ -37,6 +37,12 @@ export class WatcherIndex {
     return this.#size;
   }
 
+  /** All of them, in no order. */
+  *[Symbol.iterator](): IterableIterator<Watcher> {
+    const spots = [...this.#keys.values(), ...this.#intervals.values()];
+    for (const spot of spots) for (const group of spot) yield* group.watchers;
+  }
+
   /** Adds a watcher that is not there yet. */
   add(watcher: Watcher): void {
     const { options } = watcher;

@@ -1,7 +1,7 @@
 /** `append`, `head` and `outcome`. */
 
 import assert from "node:assert/strict";
-import { BackendError } from "../../backends/contract.ts";
+import { BackendError, FIRST_HEAD } from "../../backends/contract.ts";
 import {
   append,
   assertFails,
@@ -9,6 +9,7 @@ import {
   batchAt,
   bytes,
   type Fact,
+  history,
   putRow,
   range,
   tombstoneRow,
@@ -23,8 +24,7 @@ export const appendFacts: readonly Fact[] = [
   {
     name: "a new store stands at index 0, revision 1, and is not compacted",
     async check({ backend }) {
-      assert.deepEqual(await backend.head(), { index: 0, revision: 1, compactRevision: -1 });
-      assert.equal(backend.idleBeforeOpenMs, 0);
+      assert.deepEqual(await backend.head(), FIRST_HEAD);
       assert.notEqual(backend.clusterId, 0n);
       assert.ok(backend.clusterId > 0n && backend.clusterId < 2n ** 64n);
     },
@@ -35,15 +35,14 @@ export const appendFacts: readonly Fact[] = [
       const { backend } = subject;
       const rows = [putRow(bytes("a"), { revision: 2 }), putRow(bytes("b"), { revision: 3 })];
       const head = await append(subject, { rows });
-      assert.deepEqual(head, { index: 1, revision: 3, compactRevision: -1 });
-      const query = { after: 0, upTo: 9, rowsMax: 9, bytesMax: 9, withPrev: false };
+      assert.deepEqual(head, { ...FIRST_HEAD, index: 1, revision: 3, batchId: head.batchId });
       const load = { keys: [], leases: [], records: [], revision: 0 };
       const span = { start: bytes(""), end: null, revision: 0 };
       assert.deepEqual(await backend.head(), head);
       assert.deepEqual((await backend.load(load)).head, head);
       assert.deepEqual((await range(backend)).head, head);
       assert.deepEqual((await backend.count(span)).head, head);
-      assert.deepEqual((await backend.history(query)).head, head);
+      assert.deepEqual((await history(backend)).head, head);
       assert.deepEqual((await backend.leaseKeys(1n)).head, head);
       assert.deepEqual((await backend.leases(1)).head, head);
       assert.deepEqual((await backend.records("")).head, head);
@@ -54,18 +53,36 @@ export const appendFacts: readonly Fact[] = [
     async check(subject) {
       await append(subject);
       const head = await append(subject, { compactRevision: 1 });
-      assert.deepEqual(head, { index: 2, revision: 1, compactRevision: 1 });
+      const { batchId } = head;
+      assert.deepEqual(head, { ...FIRST_HEAD, index: 2, compactRevision: 1, batchId });
+      assert.deepEqual(await subject.backend.head(), head);
     },
   },
   {
-    name: "append() rejects an index that is not the head's and writes nothing",
+    name: "the head tells which batch changed a record last, and which a lease",
+    async check(subject) {
+      await append(subject, { records: [{ name: "r", value: bytes("x") }] });
+      await append(subject, { leases: [{ id: 1n, state: { ttl: 9, remainingMs: 9_000 } }] });
+      await append(subject);
+      const { recordsIndex, leasesIndex } = await (await subject.reopen()).head();
+      assert.deepEqual([recordsIndex, leasesIndex], [1, 2]);
+    },
+  },
+  {
+    name: "append() rejects a base that is not the head and writes nothing",
     async check(subject) {
       const { backend } = subject;
       await append(subject, { rows: [putRow(bytes("a"), { revision: 2 })] });
       const head = await backend.head();
-      for (const wrong of [head.index - 1, head.index + 1]) {
-        const batch = batchAt(head, {
-          expectedIndex: wrong,
+      for (
+        const base of [
+          { ...head, index: head.index - 1 },
+          { ...head, index: head.index + 1 },
+          // Another history's batch.
+          { ...head, batchId: "another" },
+        ]
+      ) {
+        const batch = batchAt(base, {
           rows: [putRow(bytes("a"), { revision: 3 }), putRow(bytes("b"), { revision: 4 })],
           leases: [{ id: 1n, state: { ttl: 9, remainingMs: 9_000 } }],
           records: [{ name: "r", value: bytes("x") }],
@@ -77,13 +94,7 @@ export const appendFacts: readonly Fact[] = [
       assert.equal((await range(backend)).kvs.length, 1);
       assert.deepEqual((await backend.leases(9)).leases, []);
       assert.deepEqual((await backend.records("")).records, []);
-      const all = await backend.history({
-        after: 0,
-        upTo: 9,
-        rowsMax: 9,
-        bytesMax: 1_000,
-        withPrev: true,
-      });
+      const all = await history(backend);
       assert.deepEqual(all.rows.map((row) => row.revision), [2]);
     },
   },
@@ -193,13 +204,7 @@ export const appendFacts: readonly Fact[] = [
       const { backend } = subject;
       assert.equal((await backend.head()).revision, HIGH_REVISION + 1);
       assertSameBytes((await range(backend, { revision: HIGH_REVISION })).kvs, [row.kv]);
-      const page = await backend.history({
-        after: HIGH_REVISION - 1,
-        upTo: HIGH_REVISION + 1,
-        rowsMax: 9,
-        bytesMax: 1_000,
-        withPrev: false,
-      });
+      const page = await history(backend, { after: HIGH_REVISION - 1 });
       assert.deepEqual(page.rows.map((found) => [found.revision, found.sub]), [
         [HIGH_REVISION, 7],
         [HIGH_REVISION + 1, 0],
@@ -207,16 +212,20 @@ export const appendFacts: readonly Fact[] = [
     },
   },
   {
-    name: "outcome() tells the last batch from one that was never appended",
+    name: "outcome() tells what was applied from what was not, and both from what may yet come",
     async check(subject) {
-      const batch = batchAt(await subject.backend.head());
-      assert.equal(await subject.backend.outcome(batch.id), "not-applied");
-      await subject.backend.append(batch);
-      assert.equal(await subject.backend.outcome(batch.id), "applied");
-      const stale = batchAt({ ...await subject.backend.head(), index: 77 });
-      await assertFails(subject.backend.append(stale), "conflict");
-      assert.equal(await subject.backend.outcome(stale.id), "not-applied");
-      assert.equal(await (await subject.reopen()).outcome(batch.id), "applied");
+      const base = await subject.backend.head();
+      const [first, rival] = [batchAt(base), batchAt(base)];
+      const before = await subject.backend.outcome(first.head);
+      assert.ok(
+        before === "unknown" ||
+          (subject.backend.capabilities.exclusive && before === "not-applied"),
+      );
+      await subject.backend.append(first);
+      await assertFails(subject.backend.append(rival), "conflict");
+      assert.equal(await subject.backend.outcome(first.head), "applied");
+      assert.equal(await subject.backend.outcome(rival.head), "not-applied");
+      assert.equal(await (await subject.reopen()).outcome(first.head), "applied");
     },
   },
 ];

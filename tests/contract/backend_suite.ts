@@ -11,7 +11,7 @@ import { leaseFacts } from "./lease_facts.ts";
 import { lifeFacts } from "./life_facts.ts";
 import { rangeFacts } from "./range_facts.ts";
 import { recordFacts } from "./record_facts.ts";
-import type { Fact, Subject } from "./subject.ts";
+import { type Fact, OPEN_OPTIONS, type Subject } from "./subject.ts";
 import { trimFacts } from "./trim_facts.ts";
 
 /** One store, which the suite opens, closes, and opens again. */
@@ -76,11 +76,7 @@ async function checkFact(
 ): Promise<void> {
   const clock = { nowMs: Date.now() };
   let nextId = 0x7123_4567_89ab_cdefn;
-  const options: OpenOptions = {
-    now: () => clock.nowMs,
-    randomId: () => ++nextId,
-    log: () => {},
-  };
+  const options = { ...OPEN_OPTIONS, now: () => clock.nowMs, randomId: () => ++nextId };
   let backend = await store.open(options);
   const subject: Subject = {
     clock,

@@ -1,13 +1,14 @@
 /** `history`. */
 
 import assert from "node:assert/strict";
-import type { HistoryPage, HistoryQuery, LogRow } from "../../backends/contract.ts";
+import type { HistoryQuery, LogRow } from "../../backends/contract.ts";
 import { growHistory, Model } from "./model.ts";
 import {
   append,
   assertSameBytes,
   bytes,
   type Fact,
+  history,
   putRow,
   type Subject,
   tombstoneRow,
@@ -27,7 +28,7 @@ export const historyFacts: readonly Fact[] = [
         putRow(bytes("c"), { revision: 5, lease: 0xffff_ffffn }),
       ];
       await append(subject, { rows });
-      const page = await history(subject);
+      const page = await history(subject.backend);
       assertSameRows(page.rows, rows);
       assert.equal(page.through, 5);
       const prevKvs = page.rows.map(({ prevKv }) => prevKv);
@@ -48,7 +49,7 @@ export const historyFacts: readonly Fact[] = [
         tombstoneRow(old, { revision: 3, sub: 3 }),
       ];
       await append(subject, { rows });
-      const page = await history(subject);
+      const page = await history(subject.backend);
       assertSameRows(page.rows, rows);
       const prevKvs = page.rows.map(({ prevKv }) => prevKv);
       assertSameBytes(prevKvs, [null, before.kv, null, null, before.kv]);
@@ -59,13 +60,13 @@ export const historyFacts: readonly Fact[] = [
     async check(subject) {
       const rows = [2, 3, 4, 5].map((revision) => putRow(bytes("a"), { revision }));
       await append(subject, { rows });
-      const some = await history(subject, { after: 2, upTo: 4 });
+      const some = await history(subject.backend, { after: 2, upTo: 4 });
       assertSameRows(some.rows, rows.slice(1, 3));
       assert.equal(some.through, 4);
-      const beyond = await history(subject, { after: 4, upTo: 99 });
+      const beyond = await history(subject.backend, { after: 4, upTo: 99 });
       assertSameRows(beyond.rows, rows.slice(3));
       assert.equal(beyond.through, 5);
-      const nothing = await history(subject, { after: 5, upTo: 99 });
+      const nothing = await history(subject.backend, { after: 5, upTo: 99 });
       assert.deepEqual([nothing.rows, nothing.through], [[], 5]);
     },
   },
@@ -101,12 +102,29 @@ export const historyFacts: readonly Fact[] = [
     },
   },
   {
+    name: "history() tells whether it holds a batch that was seen before",
+    async check(subject) {
+      const { backend } = subject;
+      const start = await backend.head();
+      const heads = [start];
+      for (let count = 0; count < 5; count++) heads.push(await append(subject));
+      const holds = async (since: HistoryQuery["since"]) =>
+        (await history(subject.backend, { since })).hasSince;
+      for (const since of [null, ...heads]) assert.equal(await holds(since), true);
+      const last = heads.at(-1) ?? start;
+      assert.equal(await holds({ ...last, batchId: "of another history" }), false);
+      assert.equal(await holds({ index: last.index + 1, batchId: "lost" }), false);
+      await subject.reopen();
+      for (const since of heads) assert.equal(await holds(since), true);
+    },
+  },
+  {
     name: "history() is exact for random histories, with what each revision found",
     rollsDice: true,
     async check(subject, dice) {
       const model = new Model();
       await growHistory(subject, model, { dice, batches: 60 });
-      const { rows } = await history(subject);
+      const { rows } = await history(subject.backend);
       assertSameRows(rows, model.rows);
       assertSameBytes(
         rows.map(({ prevKv }) => prevKv),
@@ -116,17 +134,6 @@ export const historyFacts: readonly Fact[] = [
   },
 ];
 
-function history(subject: Subject, query: Partial<HistoryQuery> = {}): Promise<HistoryPage> {
-  const defaults = {
-    after: 0,
-    upTo: 1_000_000,
-    rowsMax: 1_000_000,
-    bytesMax: 1_000_000_000,
-    withPrev: true,
-  };
-  return subject.backend.history({ ...defaults, ...query });
-}
-
 /** Reads everything page by page and checks each page's bounds on the way. */
 async function readInPages(
   subject: Subject,
@@ -135,7 +142,7 @@ async function readInPages(
   const rows: LogRow[] = [];
   const { revision: end } = await subject.backend.head();
   for (let after = 0; after < end;) {
-    const page = await history(subject, { after, upTo: end, rowsMax, bytesMax });
+    const page = await history(subject.backend, { after, upTo: end, rowsMax, bytesMax });
     const last = page.rows.at(-1);
     assert.ok(page.through > after, "a page moves on");
     assert.ok(page.rows.every((row) => row.revision > after && row.revision <= page.through));

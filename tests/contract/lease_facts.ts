@@ -7,6 +7,7 @@ import {
   assertSameBytes,
   bytes,
   type Fact,
+  LEASE_GAP_MS,
   putRow,
   type Subject,
   tombstoneRow,
@@ -63,30 +64,52 @@ export const leaseFacts: readonly Fact[] = [
     async check(subject) {
       await append(subject, { leases: [grant(1n, 5)] });
       assert.equal((await leaseOf(subject, 1n))?.remainingMs, 5_000);
-      subject.clock.nowMs += 2_000;
-      assert.equal((await leaseOf(subject, 1n))?.remainingMs, 3_000);
-      subject.clock.nowMs += 10_000;
-      assert.equal((await leaseOf(subject, 1n))?.remainingMs, -7_000);
+      subject.clock.nowMs += 3_000;
+      assert.equal((await leaseOf(subject, 1n))?.remainingMs, 2_000);
+      await append(subject);
+      subject.clock.nowMs += 4_000;
+      assert.equal((await leaseOf(subject, 1n))?.remainingMs, -2_000);
       const { leases } = await subject.backend.leases(9);
-      assert.deepEqual(leases, [{ id: 1n, ttl: 5, remainingMs: -7_000 }]);
+      assert.deepEqual(leases, [{ id: 1n, ttl: 5, remainingMs: -2_000 }]);
       await subject.reopen();
-      assert.equal((await leaseOf(subject, 1n))?.remainingMs, -7_000);
+      assert.equal((await leaseOf(subject, 1n))?.remainingMs, -2_000);
     },
   },
   {
-    name: "extendLeasesMs moves every lease that the batch does not change itself",
+    name: "a lease's time stands still in a gap that is too long, and runs on behind it",
     movesClock: true,
     async check(subject) {
-      await append(subject, { leases: [grant(1n, 5), grant(2n, 6), grant(3n, 7)] });
+      await append(subject, { leases: [grant(1n, 60), grant(2n, 60)] });
+      subject.clock.nowMs += LEASE_GAP_MS;
+      assert.equal((await leaseOf(subject, 1n))?.remainingMs, 60_000 - LEASE_GAP_MS);
+      subject.clock.nowMs += 50_000;
+      assert.equal((await leaseOf(subject, 1n))?.remainingMs, 60_000);
+      const { leases } = await subject.backend.leases(9);
+      assert.deepEqual(leases.map(({ remainingMs }) => remainingMs), [60_000, 60_000]);
+      // The batch that ends the gap counts from behind it.
+      await append(subject, { leases: [grant(2n, 60), grant(3n, 8)] });
       subject.clock.nowMs += 1_000;
-      await append(subject, {
-        leases: [grant(2n, 6), { id: 3n, state: null }, grant(4n, 8)],
-        extendLeasesMs: 2_500,
-      });
-      assert.equal((await leaseOf(subject, 1n))?.remainingMs, 6_500);
-      assert.equal((await leaseOf(subject, 2n))?.remainingMs, 6_000);
-      assert.equal(await leaseOf(subject, 3n), null);
-      assert.equal((await leaseOf(subject, 4n))?.remainingMs, 8_000);
+      const remaining = [];
+      for (const id of [1n, 2n, 3n]) remaining.push((await leaseOf(subject, id))?.remainingMs);
+      assert.deepEqual(remaining, [59_000, 59_000, 7_000]);
+      await subject.reopen();
+      assert.equal((await leaseOf(subject, 1n))?.remainingMs, 59_000);
+    },
+  },
+  {
+    name: "a batch that resumes leases leaves out a short gap too",
+    movesClock: true,
+    async check(subject) {
+      await append(subject, { leases: [grant(1n, 60)] });
+      subject.clock.nowMs += 1_000;
+      await append(subject);
+      subject.clock.nowMs += 2_000;
+      await append(subject, { resumesLeases: true });
+      assert.equal((await leaseOf(subject, 1n))?.remainingMs, 59_000);
+      // A clock that was set back tells nothing.
+      subject.clock.nowMs -= 10_000;
+      await append(subject, { resumesLeases: true });
+      assert.equal((await leaseOf(subject, 1n))?.remainingMs, 69_000);
     },
   },
   {
@@ -108,18 +131,6 @@ export const leaseFacts: readonly Fact[] = [
       await assertLeaseKeys(subject, lease, []);
       assert.equal((await subject.backend.leaseKeys(8n)).kvs.length, 1);
       await assertLeaseKeys(subject, 0n, []);
-    },
-  },
-  {
-    name: "a store knows how long it lay idle before it was opened",
-    movesClock: true,
-    async check(subject) {
-      await append(subject);
-      subject.clock.nowMs += 7_000;
-      assert.equal((await subject.reopen()).idleBeforeOpenMs, 7_000);
-      // A clock that was set back tells nothing.
-      subject.clock.nowMs -= 60_000;
-      assert.equal((await subject.reopen()).idleBeforeOpenMs, 0);
     },
   },
 ];

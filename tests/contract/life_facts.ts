@@ -10,6 +10,7 @@ import {
   batchAt,
   bytes,
   type Fact,
+  history,
   putRow,
   range,
   type Subject,
@@ -45,21 +46,22 @@ export const lifeFacts: readonly Fact[] = [
       await backend.close();
       await backend.close();
       const load = { keys: [bytes("a")], leases: [], records: [], revision: 0 };
-      const page = { after: 0, upTo: 9, rowsMax: 9, bytesMax: 9, withPrev: false };
       const calls = [
         () => backend.head(),
         () => backend.load(load),
         () => range(backend),
         () => backend.count({ start: bytes(""), end: null, revision: 0 }),
-        () => backend.history(page),
+        () => history(backend),
         () => backend.leaseKeys(1n),
         () => backend.leases(1),
         () => backend.records(""),
         () => backend.append(batchAt(head)),
-        () => backend.outcome("x"),
+        () => backend.outcome({ index: 1, batchId: "x" }),
         () => backend.trim({ upTo: Number.MAX_SAFE_INTEGER, rowsMax: 1 }),
         () => backend.size(),
         () => backend.defragment(),
+        () => backend.announce({ id: 1n, info: bytes("") }, 1_000),
+        () => backend.leave(1n),
       ];
       for (const call of calls) await assertFails(call(), "unavailable");
     },
@@ -83,6 +85,26 @@ export const lifeFacts: readonly Fact[] = [
       }
       const { kvs } = await range(await subject.reopen());
       if (outcomes[0]?.status === "fulfilled") assert.equal(kvs.length, 1);
+    },
+  },
+  {
+    name: "announce() answers those who are there, and leave() takes it back",
+    async check(subject) {
+      const { backend } = subject;
+      const own = { id: 2n ** 64n - 1n, info: bytes("own\0") };
+      const { head, members } = await backend.announce(own, 60_000);
+      assert.deepEqual(head, await backend.head());
+      assert.deepEqual(members.map(({ id }) => id), [own.id]);
+      assertSameBytes(members.map(({ info }) => info), [own.info]);
+      if (!backend.capabilities.exclusive) {
+        await backend.announce({ id: 1n, info: bytes("other") }, 60_000);
+        const both = await backend.announce({ ...own, info: bytes("changed") }, 60_000);
+        assert.deepEqual(both.members.map(({ id }) => id), [1n, own.id]);
+        assertSameBytes(both.members.map(({ info }) => info), [bytes("other"), bytes("changed")]);
+      }
+      await backend.leave(1n);
+      const left = await backend.announce(own, 60_000);
+      assert.deepEqual(left.members.map(({ id }) => id), [own.id]);
     },
   },
   {
@@ -141,18 +163,12 @@ async function countWakes(changes: AsyncIterable<void>): Promise<number> {
 
 /** All that can be read, for a comparison. */
 async function everythingOf({ backend }: Subject): Promise<unknown> {
-  const everything = {
-    after: 0,
-    upTo: 1_000_000,
-    rowsMax: 1_000_000,
-    bytesMax: 1_000_000_000,
-    withPrev: true,
-  };
   return [
     await backend.head(),
     (await range(backend)).kvs,
-    await backend.history(everything),
-    await backend.leases(100),
+    await history(backend),
+    // Their time runs meanwhile.
+    (await backend.leases(100)).leases.map(({ id, ttl }) => [id, ttl]),
     await backend.records(""),
   ];
 }

@@ -3,7 +3,7 @@
  * looks through all of them for each question.
  */
 
-import type { Batch, KeySpan, LogRow } from "../../backends/contract.ts";
+import type { KeySpan, LogRow } from "../../backends/contract.ts";
 import type { Dice } from "./dice.ts";
 import { append, bytes, putRow, type Subject, tombstoneRow } from "./subject.ts";
 
@@ -119,8 +119,7 @@ export async function compactSomewhere(
 ): Promise<void> {
   const from = Math.max(1, model.compactRevision);
   model.compactRevision = from + dice.below(model.revision - from + 1);
-  const changes: Partial<Batch> = { compactRevision: model.compactRevision };
-  await append(subject, changes);
+  await append(subject, { compactRevision: model.compactRevision });
 }
 
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -1,15 +1,14 @@
 /** SQLite's way to the disk: both kinds of sync, what happens when the disk fails or is full, and how files stay small. */
 
 import assert from "node:assert/strict";
-import type { Backend, OpenOptions } from "../../backends/contract.ts";
+import type { Backend } from "../../backends/contract.ts";
 import { SqliteBackend } from "../../backends/sqlite/backend.ts";
 import { Durability, type SyncedFile } from "../../backends/sqlite/durability.ts";
 import { openTuned } from "../../backends/sqlite/mod.ts";
 import { openRhinoDatabase } from "../../backends/sqlite/opening.ts";
 import { TUNING, type Tuning } from "../../backends/sqlite/tuning.ts";
-import { assertFails, batchAt, bytes, putRow, range } from "./subject.ts";
+import { assertFails, batchAt, bytes, OPEN_OPTIONS, putRow, range } from "./subject.ts";
 
-const OPTIONS: OpenOptions = { now: Date.now, randomId: () => 7n, log: () => {} };
 const KIB = 1024;
 
 async function withBackend(
@@ -17,7 +16,7 @@ async function withBackend(
   check: (backend: Backend, path: string) => Promise<void>,
 ): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "rhino_" });
-  const backend = await openTuned(`${folder}/state.db`, OPTIONS, tuning);
+  const backend = await openTuned(`${folder}/state.db`, OPEN_OPTIONS, tuning);
   try {
     await check(backend, `${folder}/state.db`);
   } finally {
@@ -85,7 +84,7 @@ for (const syncMode of ["blocking", "awaited"] as const) {
       await assertFails(backend.append(first), "indeterminate");
       isBroken = false;
       await assertFails(backend.append(second), "unavailable");
-      await assertFails(backend.outcome(first.id), "unavailable");
+      await assertFails(backend.outcome(first.head), "unavailable");
       await assertFails(range(backend), "unavailable");
       await assertFails(backend.trim({ upTo: Number.MAX_SAFE_INTEGER, rowsMax: 1 }), "unavailable");
     });
@@ -108,18 +107,14 @@ Deno.test("sqlite with awaited syncs: nothing is seen before it is on disk", asy
   await withBackend({ syncMode: "awaited", wrapWal }, async (backend) => {
     const done: string[] = [];
     const first = batchAt(await backend.head(), { rows: [putRow(bytes("a"), { revision: 2 })] });
-    const appending = backend.append(first).then((head) => {
-      done.push("append");
-      return head;
-    });
+    const appending = backend.append(first).then(() => done.push("append"));
     await turnOfTheLoop();
     const reading = range(backend).then(({ kvs }) => done.push(`read ${kvs.length}`));
     const asking = backend.head().then(({ index }) => done.push(`head ${index}`));
     await turnOfTheLoop();
     assert.equal(done.length, 0);
     // A second batch may be appended meanwhile; the running sync does not reach it.
-    const head = { index: 1, revision: 2, compactRevision: -1 };
-    const later = backend.append(batchAt(head)).then(() => done.push("later append"));
+    const later = backend.append(batchAt(first.head)).then(() => done.push("later append"));
     await turnOfTheLoop();
     assert.equal(syncs.length, 1);
     syncs[0]?.resolve();
@@ -172,8 +167,8 @@ Deno.test("Durability leaves the loop when syncs are slow and comes back when th
 
 Deno.test("sqlite: a full disk is `full`, writes nothing, and ends with the need", async () => {
   const folder = await Deno.makeTempDir({ prefix: "rhino_" });
-  const opened = openRhinoDatabase(`${folder}/state.db`, OPTIONS);
-  const backend = new SqliteBackend({ opened, options: OPTIONS, tuning: TUNING });
+  const opened = openRhinoDatabase(`${folder}/state.db`, OPEN_OPTIONS);
+  const backend = new SqliteBackend({ opened, options: OPEN_OPTIONS, tuning: TUNING });
   await putMany(backend, { batches: 5 });
   const head = await backend.head();
   opened.database.exec("PRAGMA max_page_count = 1");
@@ -183,7 +178,7 @@ Deno.test("sqlite: a full disk is `full`, writes nothing, and ends with the need
   });
   await assertFails(backend.append(batch), "full");
   assert.deepEqual(await backend.head(), head);
-  assert.equal(await backend.outcome(batch.id), "not-applied");
+  assert.equal(await backend.outcome(batch.head), "not-applied");
   opened.database.exec("PRAGMA max_page_count = 4294967294");
   await backend.append(batch);
   await backend.close();

@@ -1,7 +1,6 @@
 /** Parts of the SQLite backend whose care cannot be seen from outside: folders, transactions, chunks, the missing thread. */
 
 import assert from "node:assert/strict";
-import type { OpenOptions } from "../../backends/contract.ts";
 import type { CheckpointerThread } from "../../backends/sqlite/checkpointer.ts";
 import { ChunkSizer } from "../../backends/sqlite/chunks.ts";
 import type { Database } from "../../backends/sqlite/driver.ts";
@@ -10,9 +9,7 @@ import { openTuned } from "../../backends/sqlite/mod.ts";
 import { openRhinoDatabase } from "../../backends/sqlite/opening.ts";
 import { readStoredHead } from "../../backends/sqlite/reading.ts";
 import { inReadTransaction } from "../../backends/sqlite/transaction.ts";
-import { batchAt, bytes, putRow, range } from "./subject.ts";
-
-const OPTIONS: OpenOptions = { now: Date.now, randomId: () => 7n, log: () => {} };
+import { batchAt, bytes, OPEN_OPTIONS, putRow, range } from "./subject.ts";
 
 async function inFolder(check: (folder: string) => Promise<void> | void): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "rhino_" });
@@ -38,7 +35,7 @@ Deno.test("makeFolder() syncs the parent of each folder it made, from the top, a
 
 Deno.test("sqlite: a read whose commit fails leaves no transaction behind", () =>
   inFolder((folder) => {
-    const { database, lock, walFile } = openRhinoDatabase(`${folder}/state.db`, OPTIONS);
+    const { database, lock, walFile } = openRhinoDatabase(`${folder}/state.db`, OPEN_OPTIONS);
     const commit = { run: () => assert.fail("the commit") };
     const broken: Database = {
       ...database,
@@ -77,7 +74,7 @@ Deno.test("sqlite: defragment() gives space back where no thread can be started"
     };
     const checkpoint = { startBytes: 65_536, pauseBytes: 262_144, warnBytes: 1_048_576 };
     const tuning = { openCheckpointThread: () => thread, checkpoint };
-    const backend = await openTuned(`${folder}/state.db`, OPTIONS, tuning);
+    const backend = await openTuned(`${folder}/state.db`, OPEN_OPTIONS, tuning);
     const value = new Uint8Array(100_000).fill(5);
     for (let revision = 2; revision < 60; revision++) {
       const rows = [putRow(bytes("a"), { revision, value })];

@@ -7,9 +7,13 @@ import {
   type BackendErrorKind,
   type Batch,
   type Head,
+  type HistoryPage,
+  type HistoryQuery,
   type LogRow,
+  type OpenOptions,
   type RangePage,
   type RangeQuery,
+  REVISION_MAX,
 } from "../../backends/contract.ts";
 import type { Dice } from "./dice.ts";
 import { encodeKv } from "./kv_message.ts";
@@ -32,6 +36,18 @@ export interface Fact {
   check(subject: Subject, dice: Dice): Promise<void>;
 }
 
+export const LEASE_GAP_MS = 5_000;
+
+/** What the tests open stores with. */
+export const OPEN_OPTIONS: OpenOptions = {
+  now: Date.now,
+  randomId: () => 7n,
+  log: () => {},
+  maxConnections: 5,
+  createSchema: true,
+  leaseGapMs: LEASE_GAP_MS,
+};
+
 const encoder = new TextEncoder();
 let batchCount = 0;
 
@@ -39,25 +55,45 @@ export function bytes(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
+/** What a batch changes, and where the head's revisions then stand if not where its rows put them. */
+export type Changes =
+  & Partial<Omit<Batch, "base" | "head">>
+  & Partial<Pick<Head, "revision" | "compactRevision">>;
+
 /** A batch that changes nothing but what is said. */
-export function batchAt(head: Head, changes: Partial<Batch> = {}): Batch {
-  const rows = changes.rows ?? [];
-  return {
-    id: `batch-${++batchCount}`,
-    expectedIndex: head.index,
-    revision: rows.at(-1)?.revision ?? head.revision,
-    compactRevision: head.compactRevision,
-    rows,
-    leases: [],
-    records: [],
-    extendLeasesMs: 0,
-    ...changes,
+export function batchAt(base: Head, changes: Changes = {}): Batch {
+  const { revision, compactRevision = base.compactRevision, ...given } = changes;
+  const content = { rows: [], leases: [], records: [], resumesLeases: false, ...given };
+  const index = base.index + 1;
+  const head = {
+    index,
+    revision: revision ?? content.rows.at(-1)?.revision ?? base.revision,
+    compactRevision,
+    recordsIndex: content.records.length > 0 ? index : base.recordsIndex,
+    leasesIndex: content.leases.length > 0 ? index : base.leasesIndex,
+    batchId: `batch-${++batchCount}`,
   };
+  return { base, head, ...content };
 }
 
-/** Appends at the present head. */
-export async function append(subject: Subject, changes: Partial<Batch> = {}): Promise<Head> {
-  return await subject.backend.append(batchAt(await subject.backend.head(), changes));
+/** Appends at the present head, and answers the new one. */
+export async function append({ backend }: Subject, changes: Changes = {}): Promise<Head> {
+  const batch = batchAt(await backend.head(), changes);
+  await backend.append(batch);
+  return batch.head;
+}
+
+/** A page of history with all that is in it, or with what is said otherwise. */
+export function history(backend: Backend, query: Partial<HistoryQuery> = {}): Promise<HistoryPage> {
+  return backend.history({
+    after: 0,
+    upTo: REVISION_MAX,
+    rowsMax: 1_000_000,
+    bytesMax: 1_000_000_000,
+    withPrev: true,
+    since: null,
+    ...query,
+  });
 }
 
 export interface PutOptions {

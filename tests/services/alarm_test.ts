@@ -14,7 +14,7 @@ import { op } from "../support/txn_parts.ts";
 const NO_SPACE = [CODE.RESOURCE_EXHAUSTED, "etcdserver: mvcc: database space exceeded"] as const;
 const CORRUPT = [CODE.DATA_LOSS, "etcdserver: corrupt cluster"] as const;
 
-const QUOTA_BYTES = 65_536;
+const QUOTA_BYTES = 256 * 1024;
 
 /** A server that holds next to nothing. */
 const SMALL = { fresh: true, flags: [`--quota-backend-bytes=${QUOTA_BYTES}`] } as const;
@@ -50,7 +50,7 @@ async function fill(client: EtcdClient): Promise<void> {
       return;
     }
   }
-  assert.fail("4 MB fit into a quota of 64 KiB");
+  assert.fail("4 MB fit into a quota of 256 KiB");
 }
 
 serviceTest("Alarm: activate, list, deactivate", { fresh: true }, async (t) => {

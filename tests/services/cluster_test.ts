@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { EtcdClient } from "../support/etcd_client.ts";
 import { assertFails, CODE } from "../support/rpc_error.ts";
-import { serviceTest } from "../support/service_case.ts";
+import { notRhino, serviceTest } from "../support/service_case.ts";
 
 const MEMBER_NOT_FOUND = [CODE.NOT_FOUND, "etcdserver: member not found"] as const;
 
@@ -89,7 +89,7 @@ serviceTest("Cluster: peer URLs that are none cannot be added", async (t) => {
 
 serviceTest(
   "Cluster: a peer URL that a member has cannot be added again",
-  { skips: { memory: NO_PEERS, sqlite: NO_PEERS } },
+  { skips: notRhino(NO_PEERS) },
   async (t) => {
     const { members } = await t.client.cluster.memberList({});
     await assertFails(t.client.cluster.memberAdd({ peerURLs: members[0]?.peerURLs ?? [] }), [
@@ -126,7 +126,7 @@ serviceTest(
   "Cluster: a learner is added, listed and removed",
   {
     fresh: true,
-    skips: { memory: MEMBERS_COME_BY_STARTING, sqlite: MEMBERS_COME_BY_STARTING },
+    skips: notRhino(MEMBERS_COME_BY_STARTING),
   },
   async (t) => {
     const peerURLs = ["http://127.0.0.1:1"];

@@ -2,9 +2,17 @@ import assert from "node:assert/strict";
 import { assertFails, CODE } from "../support/rpc_error.ts";
 import { fieldsOf, keysOf, revisionOf, valuesOf } from "../support/readable.ts";
 import { serviceTest } from "../support/service_case.ts";
+import { op } from "../support/txn_parts.ts";
 
 const NO_KEY = [CODE.INVALID_ARGUMENT, "etcdserver: key is not provided"] as const;
 const KEY_NOT_FOUND = [CODE.INVALID_ARGUMENT, "etcdserver: key not found"] as const;
+const KEY_TOO_LONG = [
+  CODE.INVALID_ARGUMENT,
+  /^rhino: a key of \d+ bytes is too long: this store takes \d+ at most$/,
+] as const;
+/** Why a fact about long keys does not hold everywhere. */
+const KEYS_END = "an index entry of the database is too short for it";
+const NO_END = "takes keys of any length";
 const LEASE_NOT_FOUND = [CODE.NOT_FOUND, "etcdserver: requested lease not found"] as const;
 
 serviceTest("Put: each put is one revision and one version more", async (t) => {
@@ -28,7 +36,9 @@ serviceTest("Put: an empty key is refused", async ({ client: { kv } }) => {
   await assertFails(kv.put({ value: "1" }), NO_KEY);
 });
 
-serviceTest("Put: a long key is as good as any", async ({ client: { kv }, key }) => {
+serviceTest("Put: a long key is as good as any", {
+  skips: { postgres: KEYS_END, mysql: KEYS_END },
+}, async ({ client: { kv }, key }) => {
   const long = key("k".repeat(8000));
   await kv.put({ key: long, value: "1" });
   await kv.put({ key: `${long}x`, value: "2" });
@@ -36,6 +46,22 @@ serviceTest("Put: a long key is as good as any", async ({ client: { kv }, key })
   assert.deepEqual(keysOf(await kv.range({ key: long, rangeEnd: `${long}y` })), [long, `${long}x`]);
   assert.equal((await kv.deleteRange({ key: long })).deleted, 1n);
 });
+
+serviceTest(
+  "Put: a key that is longer than the database takes is refused, alone and in a transaction",
+  {
+    skips: { etcd: NO_END, memory: NO_END, sqlite: NO_END },
+  },
+  async ({ client: { kv }, key }) => {
+    const long = key("k".repeat(4_000));
+    await assertFails(kv.put({ key: long }), KEY_TOO_LONG);
+    const success = [op.put({ key: key("short") }), op.put({ key: long })];
+    await assertFails(kv.txn({ success }), KEY_TOO_LONG);
+    assert.equal((await kv.range({ key: key("short") })).count, 0n);
+    assert.equal((await kv.range({ key: long })).count, 0n);
+    assert.equal((await kv.deleteRange({ key: long })).deleted, 0n);
+  },
+);
 
 serviceTest("Put: the previous key-value comes back only if asked for", async (t) => {
   const { client: { kv }, key } = t;

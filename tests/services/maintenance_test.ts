@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { DowngradeRequest_DowngradeAction as Action } from "../../gen/etcdserverpb/maintenance_pb.ts";
 import { revisionOf } from "../support/readable.ts";
 import { assertFails, CODE } from "../support/rpc_error.ts";
-import { serviceTest } from "../support/service_case.ts";
+import { notRhino, serviceTest } from "../support/service_case.ts";
 import { WatchSession } from "./watch_session.ts";
 
 const FORGETS = { memory: "memory forgets at the end of the process" } as const;
@@ -67,7 +67,7 @@ serviceTest("Maintenance: Status counts every change, leases too", async (t) => 
 
 serviceTest(
   "Maintenance: Status tells the quota, 2 GiB unless set",
-  { fresh: true, skips: { memory: NO_QUOTA, sqlite: NO_QUOTA } },
+  { fresh: true, skips: notRhino(NO_QUOTA) },
   async (t) => {
     const status = await t.client.maintenance.status({});
     assert.equal(status.dbSizeQuota, 2_147_483_648n);

@@ -2,6 +2,7 @@
 import { type Backend, BackendError } from "../../../backends/contract.ts";
 import { openStore } from "../../../backends/memory/mod.ts";
 import { createStore } from "../../../backends/memory/store.ts";
+import { LEASE_GAP_MS } from "../../limits.ts";
 import { Store } from "../store.ts";
 import type { Commit, PutOp } from "../types.ts";
 import { command, putOp } from "./ops.ts";
@@ -14,11 +15,15 @@ export class Disk {
   nowMs = 1_000_000;
   readonly #store = createStore({ clusterId: 7n, nowMs: this.nowMs });
 
-  open(override: Override = () => ({})): Backend {
+  open(override: Override = () => ({}), { isShared = false } = {}): Backend {
     const real = openStore(this.#store, {
       now: () => this.nowMs,
       randomId: () => 1n,
       log() {},
+      maxConnections: 1,
+      createSchema: true,
+      leaseGapMs: LEASE_GAP_MS,
+      isShared,
     });
     return overridden(real, override(real));
   }
@@ -50,10 +55,14 @@ export class Engine implements AsyncDisposable {
     store.onCommit((commit) => this.commits.push(commit));
   }
 
-  static async open(override?: Override, disk = new Disk()): Promise<Engine> {
+  static async open(
+    override?: Override,
+    disk = new Disk(),
+    options: { readonly isShared?: boolean } = {},
+  ): Promise<Engine> {
     const logged: string[] = [];
     const store = await Store.open({
-      backend: disk.open(override),
+      backend: disk.open(override, options),
       now: () => disk.nowMs,
       log: (_level, message) => logged.push(message),
     });

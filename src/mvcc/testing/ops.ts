@@ -5,7 +5,16 @@ import { deleteCommand, putCommand, txnCommand } from "../commands.ts";
 import { keyName, type KeyRange, keyRange } from "../key_range.ts";
 import type { Command } from "../read_set.ts";
 import { parseKv } from "../stored_kv.ts";
-import type { Compare, DeleteOp, Op, PutOp, PutResult, RangeOp, TxnOp } from "../types.ts";
+import type {
+  Compare,
+  DeleteOp,
+  DeleteResult,
+  Op,
+  PutOp,
+  PutResult,
+  RangeOp,
+  TxnOp,
+} from "../types.ts";
 
 /** A key, one byte for each character. */
 export function key(name: string): Uint8Array {
@@ -29,6 +38,7 @@ export function rangeOp(range: KeyRange, options: Partial<RangeOp> = {}): RangeO
     sortTarget: 0,
     keysOnly: false,
     countOnly: false,
+    serializable: false,
     minModRevision: 0,
     maxModRevision: 0,
     minCreateRevision: 0,
@@ -62,6 +72,7 @@ export function txnOp(
 
 /** A command of one operation, with no alarm on. */
 export function command(op: PutOp): Command<PutResult>;
+export function command(op: DeleteOp): Command<DeleteResult>;
 export function command(op: Exclude<Op, RangeOp>): Command<unknown>;
 export function command(op: Exclude<Op, RangeOp>): Command<unknown> {
   const options = { alarms: new Alarms(), bytes: 100 };
