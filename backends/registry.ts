@@ -9,6 +9,10 @@ import { type Backend, BackendError, type BackendModule, type OpenOptions } from
 const BUILT_IN: Readonly<Record<string, () => Promise<BackendModule>>> = {
   memory: () => import("./memory/mod.ts"),
   sqlite: () => import("./sqlite/mod.ts"),
+  postgres: () => import("./postgres/mod.ts"),
+  postgresql: () => import("./postgres/mod.ts"),
+  mysql: () => import("./mysql/mod.ts"),
+  mariadb: () => import("./mysql/mod.ts"),
 };
 
 /** RFC 3986's scheme, of two letters at least: one letter is a drive of Windows. */
@@ -26,15 +30,28 @@ export function schemeOf(endpoint: string): string {
  * never repeats the endpoint of an unknown scheme, for it may hold a password.
  */
 export async function openBackend(endpoint: string, options: OpenOptions): Promise<Backend> {
+  const module = await moduleOf(endpoint);
+  return await module.open(endpoint, options);
+}
+
+/**
+ * The SQL that makes the tables which the endpoint needs.
+ *
+ * @throws {BackendError} `unusable` if it needs none, or is not understood
+ */
+export async function schemaSql(endpoint: string): Promise<string> {
+  const module = await moduleOf(endpoint);
+  if (module.schemaSql !== undefined) return module.schemaSql(endpoint);
+  throw new BackendError("unusable", `a store of ${schemeOf(endpoint)}: makes its tables itself`);
+}
+
+function moduleOf(endpoint: string): Promise<BackendModule> {
   const scheme = schemeOf(endpoint);
   const load = Object.hasOwn(BUILT_IN, scheme) ? BUILT_IN[scheme] : undefined;
-  if (load === undefined) {
-    const known = Object.keys(BUILT_IN).sort().map((name) => `${name}:`).join(", ");
-    throw new BackendError(
-      "unusable",
-      `Cannot open backend: unknown scheme "${scheme}:"; known are ${known} and a plain path, which is SQLite`,
-    );
-  }
-  const module = await load();
-  return await module.open(endpoint, options);
+  if (load !== undefined) return load();
+  const known = Object.keys(BUILT_IN).sort().map((name) => `${name}:`).join(", ");
+  throw new BackendError(
+    "unusable",
+    `Cannot open backend: unknown scheme "${scheme}:"; known are ${known} and a plain path, which is SQLite`,
+  );
 }

@@ -6,7 +6,7 @@ import { helpText } from "./cli/help.ts";
 import { startFailureText } from "./cli/start_failure.ts";
 import { RHINO_VERSION, versionText } from "./cli/version.ts";
 import type { Config } from "./config.ts";
-import { createLog, type Log, redactSecrets } from "./log.ts";
+import { createLog, errorText, type Log, redactSecrets } from "./log.ts";
 import type { RunningServer } from "./server.ts";
 
 const EXIT_START_FAILED = 1;
@@ -29,6 +29,8 @@ async function main(): Promise<void> {
       return print(helpText());
     case "version":
       return print(versionText());
+    case "print-schema":
+      return await printSchema(command.config);
     case "serve":
       await serve(command);
   }
@@ -40,6 +42,16 @@ function readCommand(): Command {
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     print(`Cannot start: ${error.message}\n`, Deno.stderr);
+    Deno.exit(EXIT_USAGE);
+  }
+}
+
+async function printSchema({ endpoint }: Config): Promise<void> {
+  try {
+    const { schemaSql } = await import("../backends/registry.ts");
+    print(await schemaSql(endpoint));
+  } catch (error) {
+    print(`Cannot print the schema: ${errorText(error)}\n`, Deno.stderr);
     Deno.exit(EXIT_USAGE);
   }
 }

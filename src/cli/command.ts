@@ -3,10 +3,13 @@
 import { parseArgs } from "node:util";
 import { type Config, makeConfig } from "../config.ts";
 import { redactSecrets } from "../log.ts";
-import { ENV_PREFIX, type Flag, FLAGS, SWITCHES, variableOf } from "./flags.ts";
+import { ENV_PREFIX, type Flag, FLAGS, isSwitchable, SWITCHES, variableOf } from "./flags.ts";
 import { nearest } from "./nearest.ts";
 
-export type Command = { readonly name: "help" } | { readonly name: "version" } | ServeCommand;
+export type Command =
+  | { readonly name: "help" | "version" }
+  | { readonly name: "print-schema"; readonly config: Config }
+  | ServeCommand;
 
 export interface ServeCommand {
   readonly name: "serve";
@@ -26,7 +29,8 @@ export class UsageError extends Error {
 }
 
 /** Set by tests and tools of this repository rather than by operators. */
-const FOREIGN_VARIABLES = /^RHINO_(TEST_|BENCH_|CRASH_|SEED$|RUNS$|UPDATES$)/;
+const FOREIGN_VARIABLES =
+  /^RHINO_(TEST_|BENCH_|CRASH_|SEED$|RUNS$|UPDATES$|POSTGRES_DSN$|MYSQL_DSN$)/;
 
 /**
  * What the invocation asks for. A flag wins over its environment variable, and the last of repeated flags over those
@@ -36,9 +40,17 @@ const FOREIGN_VARIABLES = /^RHINO_(TEST_|BENCH_|CRASH_|SEED$|RUNS$|UPDATES$)/;
  */
 export function parseCommand({ args, env }: Invocation): Command {
   const given = readFlags(args);
-  for (const { name } of SWITCHES) {
+  for (const name of ["help", "version"] as const) {
     if (given.has(name)) return { name };
   }
+  const config = makeConfig(readValues({ given, env }));
+  if (given.has("print-schema")) return { name: "print-schema", config };
+  return { name: "serve", config, unknownVariables: unknownVariables(env) };
+}
+
+function readValues(
+  { given, env }: { given: ReadonlyMap<string, string>; env: Invocation["env"] },
+): Partial<Config> {
   const values: Partial<Record<keyof Config, unknown>> = {};
   for (const flag of FLAGS) {
     const variable = variableOf(flag);
@@ -51,18 +63,27 @@ export function parseCommand({ args, env }: Invocation): Command {
     }
   }
   // Each value was parsed by the flag of its key, so the types fit.
-  return {
-    name: "serve",
-    config: makeConfig(values as Partial<Config>),
-    unknownVariables: unknownVariables(env),
-  };
+  return values as Partial<Config>;
+}
+
+/** A flag that may stand alone gets the value that this means, for the parser takes a string for it. */
+function withTruths(args: readonly string[]): string[] {
+  const completed: string[] = [];
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at] ?? "";
+    const next = args[at + 1];
+    const isAlone = FLAGS.some((flag) => arg === `--${flag.name}` && isSwitchable(flag)) &&
+      next !== "true" && next !== "false";
+    completed.push(isAlone ? `${arg}=true` : arg);
+  }
+  return completed;
 }
 
 /** Name → text; a switch has an empty text. */
 function readFlags(args: readonly string[]): Map<string, string> {
   const given = new Map<string, string>();
   const { tokens } = parseArgs({
-    args: [...args],
+    args: withTruths(args),
     options: {
       ...Object.fromEntries(FLAGS.map(({ name }) => [name, { type: "string" as const }])),
       ...Object.fromEntries(SWITCHES.map(({ name }) => [name, { type: "boolean" as const }])),

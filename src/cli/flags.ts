@@ -34,6 +34,9 @@ export interface Flag<Key extends keyof Config = keyof Config> {
   readonly parse: (text: string) => Config[Key];
 }
 
+/** Placeholder of the flags that may stand alone, which then means `true`. */
+const TRUTH = "true|false";
+
 /** A flag for each value of the config: the compiler asks for one when a value is added. */
 type FlagTable = { readonly [Key in keyof Config]: Omit<Flag<Key>, "key"> };
 
@@ -51,8 +54,24 @@ const TABLE: FlagTable = {
     default: "./db/state.db",
     help:
       "Where the data lives: the path of a SQLite file (made with its folder if it is missing), " +
-      "the same as `sqlite://PATH`, or `memory://` for a store that ends with the process.",
+      "the same as `sqlite://PATH`; `postgres://…` or `mysql://…` for a database server, which several servers may " +
+      "share; or `memory://` for a store that ends with the process.",
     parse: parseText,
+  },
+  maxConnections: {
+    name: "max-connections",
+    placeholder: "COUNT",
+    default: "5",
+    help: "Connections to the database server, all together. SQLite has none.",
+    parse: (text) => parseInteger(text, CONFIG_BOUNDS.maxConnections),
+  },
+  noCreate: {
+    name: "no-create",
+    placeholder: TRUTH,
+    default: "false",
+    help:
+      "Never make tables in a database server, for an account that may not: `--print-schema` prints what to run instead.",
+    parse: parseTruth,
   },
   advertiseClientUrls: {
     name: "advertise-client-urls",
@@ -67,7 +86,9 @@ const TABLE: FlagTable = {
     name: "name",
     placeholder: "NAME",
     default: "default",
-    help: "This member's name in MemberList.",
+    help:
+      "This member's name in MemberList. Its id follows from it: servers that share a database need a name each, or else " +
+      "are told apart by host and port.",
     parse: parseText,
   },
   compactIntervalMs: {
@@ -136,11 +157,11 @@ const TABLE: FlagTable = {
   },
   fastPath: {
     name: "fast-path",
-    placeholder: "true|false",
+    placeholder: TRUTH,
     default: "true",
     help:
       "Whether calls are served in front of the gRPC library; `false` sends all through it, which is slower, and for finding faults.",
-    parse: (text) => parseChoice(text, ["true", "false"]) === "true",
+    parse: parseTruth,
   },
   logLevel: {
     name: "log-level",
@@ -169,7 +190,17 @@ export const SWITCHES = [
     name: "version",
     help: "Print the versions of Rhino and of the etcd that it answers as, and exit.",
   },
+  {
+    name: "print-schema",
+    help:
+      "Print the SQL that makes the tables in the database server of `--endpoint`, and exit. Nothing is connected to.",
+  },
 ] as const;
+
+/** Whether the flag may stand alone. */
+export function isSwitchable({ placeholder }: Pick<Flag, "placeholder">): boolean {
+  return placeholder === TRUTH;
+}
 
 /** `compact-interval` → `RHINO_COMPACT_INTERVAL`. */
 export function variableOf(flag: Pick<Flag, "name">): string {
@@ -177,6 +208,10 @@ export function variableOf(flag: Pick<Flag, "name">): string {
 }
 
 export const ENV_PREFIX = "RHINO_";
+
+function parseTruth(text: string): boolean {
+  return parseChoice(text, ["true", "false"]) === "true";
+}
 
 function parseProgressInterval(text: string): number {
   const { min, max } = CONFIG_BOUNDS.watchProgressNotifyIntervalMs;

@@ -13,8 +13,9 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/config.ts": ["src/limits.ts"],
   "src/client_urls.ts": [],
   "src/log.ts": ["src/config.ts"],
-  // Makes what the header of each answer carries.
-  "src/identity.ts": [...ENGINE, "src/services/header.ts"],
+  // Who serves the store.
+  "src/identity.ts": ENGINE,
+  "src/membership.ts": [CONTRACT, "src/limits.ts"],
 
   // The protocol: knows no service.
   "src/transport/": [...BASE],
@@ -30,8 +31,8 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     ...ENGINE,
     "gen/",
     "src/config.ts",
-    "src/identity.ts",
     "src/log.ts",
+    "src/membership.ts",
     "src/transport/",
     "src/watch/",
     "src/lease/",
@@ -40,16 +41,25 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
 
   // The process.
   "src/cli/": [CONTRACT, "deno.json", "src/config.ts", "src/log.ts"],
-  "src/main.ts": ["src/cli/", "src/config.ts", "src/log.ts", "src/server.ts"],
+  "src/main.ts": [
+    "src/cli/",
+    "src/config.ts",
+    "src/log.ts",
+    "src/server.ts",
+    "backends/registry.ts",
+  ],
   "src/mod.ts": ["src/", "backends/contract.ts", "backends/registry.ts"],
   "src/server.ts": ["src/", "backends/contract.ts", "backends/registry.ts", "gen/"],
 
   // The stores: know no etcd.
-  [CONTRACT]: [],
+  [CONTRACT]: ["backends/rows.ts"],
+  "backends/rows.ts": [],
   "backends/registry.ts": [CONTRACT, "backends/"],
   "backends/sql/": [CONTRACT],
   "backends/memory/": [CONTRACT],
-  "backends/sqlite/": [CONTRACT, "backends/sql/"],
+  "backends/sqlite/": [CONTRACT],
+  "backends/postgres/": [CONTRACT, "backends/sql/"],
+  "backends/mysql/": [CONTRACT, "backends/sql/"],
 
   "gen/": [],
   "proto/": [],

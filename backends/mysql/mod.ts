@@ -1,0 +1,26 @@
+/**
+ * The door of the backend for MariaDB (10.6 and later) and MySQL (8.0 and later).
+ *
+ * Run with MariaDB 10.11, alone and as a Galera cluster. MySQL was not at hand: the statements keep to what its manual says
+ * too, but nobody has seen it run them. What differs there, and so wants a look first: `caching_sha2_password` and its
+ * public key without TLS; `SKIP LOCKED`; `information_schema_stats_expiry`; `ROW_COUNT()` within the insert that guards an
+ * append (`takeSlot`); plans (`tests/contract/mysql_plans_test.ts` reads MySQL's as well); errors 3101 (group replication)
+ * and 4031 (idle too long).
+ */
+
+import type { Backend, OpenOptions } from "../contract.ts";
+import { MysqlBackend } from "./backend.ts";
+import { parseLocation } from "./location.ts";
+import { openStore } from "./opening.ts";
+import { schemaText } from "./schema.ts";
+
+/** Opens `mysql://USER:PASSWORD@HOST:PORT/DATABASE`, also with the scheme `mariadb:` and with several hosts. */
+export async function open(endpoint: string, options: OpenOptions): Promise<Backend> {
+  return new MysqlBackend({ opened: await openStore(endpoint, options), options });
+}
+
+/** The SQL that makes the tables, for whoever does not let servers do so. */
+export function schemaSql(endpoint: string): string {
+  parseLocation(endpoint);
+  return schemaText();
+}

@@ -1,0 +1,58 @@
+/** Many statements as few queries, each no longer than the server takes. */
+
+import { BackendError } from "../contract.ts";
+
+/** For the command's byte and the attributes in front of a query's text. */
+const OVERHEAD_BYTES = 1_024;
+
+/**
+ * In order, as many together as fit. Statements are ASCII.
+ *
+ * @throws {BackendError} `full` if a single statement does not fit
+ */
+export function packQueries(statements: readonly string[], packetBytesMax: number): string[][] {
+  const room = packetBytesMax - OVERHEAD_BYTES;
+  const queries: string[][] = [];
+  let query: string[] = [];
+  let size = 0;
+  for (const statement of statements) {
+    if (statement.length > room) {
+      throw new BackendError(
+        "full",
+        `a statement of ${statement.length} bytes is larger than the server's max_allowed_packet, ${packetBytesMax}`,
+      );
+    }
+    if (query.length > 0 && size + statement.length + 1 > room) {
+      queries.push(query);
+      query = [];
+      size = 0;
+    }
+    query.push(statement);
+    size += statement.length + 1;
+  }
+  if (query.length > 0) queries.push(query);
+  return queries;
+}
+
+/** Texts in groups that have some bytes each, or one text that has more; for lists that go into a statement each. */
+export function groupTexts(texts: readonly string[], limits: GroupLimits): string[][] {
+  const groups: string[][] = [];
+  let group: string[] = [];
+  let size = 0;
+  for (const text of texts) {
+    if (group.length >= limits.count || (group.length > 0 && size + text.length > limits.bytes)) {
+      groups.push(group);
+      group = [];
+      size = 0;
+    }
+    group.push(text);
+    size += text.length + 1;
+  }
+  if (group.length > 0) groups.push(group);
+  return groups;
+}
+
+export interface GroupLimits {
+  readonly bytes: number;
+  readonly count: number;
+}
