@@ -10,6 +10,8 @@ const START_ATTEMPTS_MAX = 3;
 export interface EndpointOptions {
   /** More command line flags, such as `--quota-backend-bytes=65536`: etcd's names. */
   readonly flags?: readonly string[];
+  /** Where the data is, if several servers share it; whoever made the database drops it. */
+  readonly databaseUrl?: string | undefined;
 }
 
 export interface Endpoint extends AsyncDisposable {
@@ -36,14 +38,14 @@ export interface Endpoint extends AsyncDisposable {
 /** Starts a server with data of its own and waits until it is ready. */
 export async function startEndpoint(
   target: TargetName,
-  { flags = [] }: EndpointOptions = {},
+  { flags = [], databaseUrl }: EndpointOptions = {},
 ): Promise<Endpoint> {
   const cleanup = new AsyncDisposableStack();
   const dir = await Deno.makeTempDir({ prefix: `rhino-test-${target}-` });
   cleanup.defer(() => Deno.remove(dir, { recursive: true }));
   let running: Running;
   try {
-    running = await start(target, { dir, port: undefined, flags, cleanup });
+    running = await start(target, { dir, port: undefined, databaseUrl, flags, cleanup });
   } catch (error) {
     await cleanup.disposeAsync();
     throw error;
@@ -70,7 +72,7 @@ export async function startEndpoint(
     },
     async restart() {
       await running.process.end("SIGTERM");
-      running = await start(target, { dir, port, flags, cleanup });
+      running = await start(target, { dir, port, databaseUrl, flags, cleanup });
     },
     async kill() {
       await running.process.end("SIGKILL");
@@ -93,6 +95,7 @@ interface Running {
 interface StartOptions {
   readonly dir: string;
   readonly port: number | undefined;
+  readonly databaseUrl: string | undefined;
   readonly flags: readonly string[];
   readonly cleanup: AsyncDisposableStack;
 }

@@ -3,8 +3,11 @@
  * is one more line in `TARGETS`.
  */
 
-import { createServer } from "node:net";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
+import { mysqlDatabase, postgresDatabase } from "./databases/shared_database.ts";
+import type { TestDatabase } from "./databases/test_database.ts";
+import { freePort } from "./free_port.ts";
 import { oracleTools } from "./oracle.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
@@ -16,6 +19,8 @@ export interface RunPlace {
   readonly dir: string;
   /** The port the server had before it was restarted. */
   readonly port: number | undefined;
+  /** The database to use instead of one of the run's own. */
+  readonly databaseUrl: string | undefined;
 }
 
 /** How to start a server. */
@@ -33,6 +38,8 @@ const TARGETS = {
   etcd: launchEtcd,
   memory: rhinoOn(() => "memory://"),
   sqlite: rhinoOn(({ dir }) => `sqlite://${dir}/state.db`),
+  postgres: rhinoOnDatabase(postgresDatabase),
+  mysql: rhinoOnDatabase(mysqlDatabase),
 } satisfies Record<string, Target>;
 
 export type TargetName = keyof typeof TARGETS;
@@ -82,6 +89,30 @@ function rhinoOn(
   });
 }
 
+/** By the directory of the run; a server that starts again in it finds its database. */
+const databases = new Map<string, TestDatabase>();
+
+/** Rhino, with the data in a database of its own. */
+function rhinoOnDatabase(create: () => Promise<TestDatabase>): Target {
+  const launch = rhinoOn(async ({ dir, databaseUrl }, cleanup) => {
+    if (databaseUrl !== undefined) return databaseUrl;
+    const known = databases.get(dir);
+    if (known !== undefined) return known.url;
+    const database = await create();
+    databases.set(dir, database);
+    cleanup.defer(async () => {
+      databases.delete(dir);
+      await database.drop();
+    });
+    return database.url;
+  });
+  return async (place, cleanup) => {
+    const { command, args } = await launch(place, cleanup);
+    // Servers of one database are told apart by their names, also by what is left of one that was killed.
+    return { command, args: [...args, `--name=${basename(place.dir)}`] };
+  };
+}
+
 async function launchEtcd(place: RunPlace): Promise<Launch> {
   const { etcd } = await oracleTools();
   const address = `127.0.0.1:${place.port ?? await freePort()}`;
@@ -106,19 +137,4 @@ async function launchEtcd(place: RunPlace): Promise<Launch> {
       "--unsafe-no-fsync",
     ],
   };
-}
-
-/** A port that is free now. Another process may take it first; `startEndpoint` then tries again. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => {
-        if (typeof address === "object" && address !== null) resolve(address.port);
-        else reject(new Error("Cannot find a free port: the listener has no address"));
-      });
-    });
-  });
 }
