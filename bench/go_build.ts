@@ -36,6 +36,15 @@ export async function buildProgram(program: Program): Promise<string> {
   throw new Error(`go build failed in bench/${program.module}: ${output}`);
 }
 
+export async function buildLoadgen(): Promise<string> {
+  return await buildProgram({
+    module: "loadgen",
+    packageName: ".",
+    executable: "loadgen",
+    needsC: false,
+  });
+}
+
 export async function hasGo(): Promise<boolean> {
   try {
     return (await new Deno.Command("go", { args: ["version"] }).output()).success;

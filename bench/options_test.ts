@@ -6,10 +6,13 @@ import { FULL_SIZES } from "./sizes.ts";
 
 Deno.test("without flags the benchmark takes three rounds of every server in full size", () => {
   assert.deepEqual(parseOptions([]), {
+    store: "sqlite",
     rounds: 3,
     servers: ["rhino", "etcd", "kine"],
+    kineConnections: 0,
     sizes: FULL_SIZES,
     isFull: true,
+    growth: undefined,
     report: false,
     help: false,
   });
@@ -23,11 +26,35 @@ Deno.test("a size given as a flag wins over --quick", () => {
   assert.equal(isFull, false);
 });
 
+Deno.test("on a database server etcd takes part only if it is named", () => {
+  assert.deepEqual(parseOptions(["--store=postgres"]).servers, ["rhino", "kine"]);
+  const { servers, store } = parseOptions(["--store", "mysql", "--servers", "rhino,kine,etcd"]);
+  assert.deepEqual(servers, ["rhino", "kine", "etcd"]);
+  assert.equal(store, "mysql");
+});
+
+Deno.test("kine keeps its default of connections but on PostgreSQL, where that is a handicap", () => {
+  assert.equal(parseOptions(["--store=mysql"]).kineConnections, 0);
+  assert.equal(parseOptions(["--store=postgres"]).kineConnections, 5);
+  const given = ["--store=postgres", "--kine-connections=0"];
+  assert.equal(parseOptions(given).kineConnections, 0);
+});
+
+Deno.test("--growth has sizes of its own", () => {
+  assert.deepEqual(parseOptions(["--growth"]).growth, { updates: 2_000_000, keys: 1_000 });
+  const { growth } = parseOptions(["--growth", "--updates=500", "--keys=200"]);
+  assert.deepEqual(growth, { updates: 500, keys: 200 });
+  assert.throws(() => parseOptions(["--growth", "--keys=10"]), /--keys must be at least 128: 10/);
+  assert.throws(() => parseOptions(["--growth", "--rounds=2"]), /--rounds has no meaning/);
+  assert.throws(() => parseOptions(["--keys=200"]), /--keys is a flag of --growth only/);
+});
+
 Deno.test("a wrong flag is refused with what was expected", () => {
   assert.throws(() => parseOptions(["--rounds=0"]), /--rounds must be a whole number from 1: 0/);
   assert.throws(() => parseOptions(["--servers=rhino,redis"]), /some of rhino,etcd,kine: redis/);
   assert.throws(() => parseOptions(["--memory-keys=1"]), /--memory-keys must be at least 5000: 1/);
   assert.throws(() => parseOptions(["--speed"]), /--speed/);
+  assert.throws(() => parseOptions(["--store=oracle"]), /one of sqlite,postgres,mysql: oracle/);
 });
 
 Deno.test("the help names every size", () => {

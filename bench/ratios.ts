@@ -3,10 +3,11 @@
 import type { LoadResult } from "./load.ts";
 import type { Row } from "./rounds.ts";
 import type { ServerName } from "./servers.ts";
+import type { StoreName } from "./stores.ts";
 import type { Bar, Measure, Workload } from "./workloads.ts";
 
 /** A figure of each row, by its name in `LoadResult`. */
-export type Figure = Measure | "cpuUsPerOp";
+export type Figure = Measure | "cpuUsPerOp" | "dbCpuUsPerOp";
 
 /** A figure over the rounds. */
 export interface Spread {
@@ -24,15 +25,28 @@ export function ratio(
     readonly peer: ServerName;
   },
 ): Spread | undefined {
-  const own = rows.filter((row) => row.workload === workload);
-  const ratios: number[] = [];
-  for (const row of own.filter(({ server }) => server === "rhino")) {
-    const other = own.find(({ server, round }) => server === peer && round === row.round);
-    const ours = figureOf(row.outcome, figure);
-    const theirs = other && figureOf(other.outcome, figure);
-    if (ours !== undefined && theirs) ratios.push(ours / theirs);
-  }
-  return spread(ratios);
+  return ratioOfRows({
+    ours: rows.filter((row) => row.workload === workload && row.server === "rhino"),
+    theirs: rows.filter((row) => row.workload === workload && row.server === peer),
+    figure,
+  });
+}
+
+/** Rhino's figure divided by its own with another workload, round by round. */
+export function ratioToOwn(
+  rows: readonly Row[],
+  { workload, figure, base }: {
+    readonly workload: Workload;
+    readonly figure: Figure;
+    readonly base: Workload;
+  },
+): Spread | undefined {
+  const own = rows.filter(({ server }) => server === "rhino");
+  return ratioOfRows({
+    ours: own.filter((row) => row.workload === workload),
+    theirs: own.filter((row) => row.workload === base),
+    figure,
+  });
 }
 
 /** Rhino's own figure. */
@@ -47,17 +61,48 @@ export function own(
 }
 
 /** Whether the median meets the workload's bar; undefined if there is no bar, or nothing to judge. */
-export function isBarMet(rows: readonly Row[], workload: Workload): boolean | undefined {
-  const { bar, measure: figure } = workload;
-  if (bar === undefined) return undefined;
-  const found = bar.kind === "value"
-    ? own(rows, { workload, figure })
-    : ratio(rows, { workload, figure, peer: "etcd" });
-  return found && meets(found.median, bar);
+export function isBarMet(
+  rows: readonly Row[],
+  { workload, store }: { readonly workload: Workload; readonly store: StoreName },
+): boolean | undefined {
+  const bar = workload.bars?.[store];
+  const found = bar && judged(rows, { workload, bar });
+  return bar && found && meets(found.median, bar);
+}
+
+/** What a bar of the workload is held against. */
+export function judged(
+  rows: readonly Row[],
+  { workload, bar }: { readonly workload: Workload; readonly bar: Bar },
+): Spread | undefined {
+  const { measure: figure } = workload;
+  switch (bar.kind) {
+    case "value":
+      return own(rows, { workload, figure });
+    case "times peer":
+      return ratio(rows, { workload, figure, peer: bar.peer });
+    case "times workload":
+      return ratioToOwn(rows, { workload, figure, base: bar.base });
+  }
 }
 
 function meets(median: number, bar: Bar): boolean {
   return "atLeast" in bar ? median >= bar.atLeast : median <= bar.atMost;
+}
+
+function ratioOfRows({ ours, theirs, figure }: {
+  readonly ours: readonly Row[];
+  readonly theirs: readonly Row[];
+  readonly figure: Figure;
+}): Spread | undefined {
+  const ratios: number[] = [];
+  for (const row of ours) {
+    const other = theirs.find(({ round }) => round === row.round);
+    const above = figureOf(row.outcome, figure);
+    const below = other && figureOf(other.outcome, figure);
+    if (above !== undefined && below) ratios.push(above / below);
+  }
+  return spread(ratios);
 }
 
 /** A workload with errors did other work than one without, so it gives no figure. */

@@ -1,14 +1,20 @@
-/** The report, as Markdown that also reads well on a terminal. */
+/** What a run has measured, as a section of the report. */
 
-import { isBarMet, own, ratio, type Spread } from "./ratios.ts";
+import { inCell, NOTHING, numberCell, table } from "./markdown_table.ts";
+import { type Figure, isBarMet, judged, ratio, type Spread } from "./ratios.ts";
 import type { Row } from "./rounds.ts";
 import type { Contender, ServerName } from "./servers.ts";
+import { HALVES, ONE_SERVER, TWO_SERVERS } from "./sharing.ts";
 import type { Sizes } from "./sizes.ts";
-import { MEMORY, READY, type Workload, WORKLOADS } from "./workloads.ts";
+import { STORE_TITLES, type StoreName } from "./stores.ts";
+import { type Bar, MEMORY, READY, type Workload, WORKLOADS } from "./workloads.ts";
 
 export interface Run {
+  readonly store: StoreName;
   readonly date: Date;
   readonly machine: string;
+  /** The database server, if the store has one. */
+  readonly engine: string | undefined;
   readonly contenders: readonly Contender[];
   /** Why a server that was asked for is not there. */
   readonly leftOut: readonly string[];
@@ -19,28 +25,37 @@ export interface Run {
   readonly rows: readonly Row[];
 }
 
-const NOTHING = "–";
-
 const MEASURES = {
   perSecond: "rate",
   p50Ms: "p50",
   rssMb: "RSS",
 } satisfies Record<Workload["measure"], string>;
 
-const REPORTED: readonly Workload[] = [...WORKLOADS, READY, MEMORY];
+const REPORTED: readonly Workload[] = [
+  ...WORKLOADS,
+  ONE_SERVER,
+  TWO_SERVERS,
+  ...HALVES,
+  READY,
+  MEMORY,
+];
 
-export function reportText(run: Run): string {
+/** Peers with which there is nothing to compare: only Rhino does these. */
+const WITHOUT_PEERS = new Set<Workload>([ONE_SERVER, ...HALVES]);
+
+export function sectionTitle(store: StoreName): string {
+  return `On ${STORE_TITLES[store]}`;
+}
+
+export function sectionText(run: Run): string {
   return [
-    "# Benchmark\n",
+    `## ${sectionTitle(run.store)}\n`,
     ...facts(run).map((fact) => `- ${fact}`),
     "",
-    "## Ratios\n",
-    "Rhino's figure divided by the peer's, both of the same round; the median of the rounds, and",
-    "the least and the greatest. More is better for rates, less for p50, RSS and CPU.\n",
-    ratioTable(run.rows),
+    `### Ratios on ${STORE_TITLES[run.store]}\n`,
+    ratioTable(run),
     "",
-    "## Rows\n",
-    "An operation is a request, a whole list, or an event that reached one watcher. MB are 10⁶ bytes.\n",
+    `### Rows on ${STORE_TITLES[run.store]}\n`,
     rowTable(run.rows),
     "",
   ].join("\n");
@@ -51,6 +66,7 @@ function facts(run: Run): string[] {
   return [
     `${run.date.toISOString().slice(0, 10)}, ${run.rounds} round${run.rounds === 1 ? "" : "s"}`,
     `machine: ${run.machine}`,
+    ...(run.engine === undefined ? [] : [run.engine]),
     ...run.contenders.map(({ description }) => description),
     ...run.leftOut,
     `sizes: ${sizes}`,
@@ -63,48 +79,60 @@ function isSingle(workload: Workload): boolean {
   return workload === READY || workload === MEMORY;
 }
 
-function ratioTable(rows: readonly Row[]): string {
+/** A column for each peer that took part; the database server's time only of those that use it. */
+function ratioTable({ rows, store, contenders }: Run): string {
+  const others = contenders.filter(({ name }) => name !== "rhino");
+  const peers = others.map(({ name }) => name);
+  const sharers = store === "sqlite"
+    ? []
+    : others.filter(({ usesStore }) => usesStore).map(({ name }) => name);
   const header = [
     "workload",
     "figure",
-    "Rhino ÷ etcd",
-    "Rhino ÷ kine",
-    "CPU/op ÷ etcd",
-    "CPU/op ÷ kine",
+    ...peers.map((peer) => `Rhino ÷ ${peer}`),
+    ...peers.map((peer) => `CPU/op ÷ ${peer}`),
+    ...sharers.map((peer) => `database CPU/op ÷ ${peer}`),
     "bar",
     "met",
   ];
+  const workloads = REPORTED.filter((workload) =>
+    !WITHOUT_PEERS.has(workload) && rows.some((row) => row.workload === workload)
+  );
   return table(
     header,
-    REPORTED.map((workload) => {
+    workloads.map((workload) => {
       const { measure } = workload;
-      const against = (peer: ServerName, figure: typeof measure | "cpuUsPerOp") =>
-        spreadText(ratio(rows, { workload, figure, peer }));
+      const against = (peer: ServerName, figure: Figure) =>
+        isSingle(workload) && figure !== measure
+          ? NOTHING
+          : spreadText(ratio(rows, { workload, figure, peer }));
       return [
         workload.title,
         MEASURES[measure],
-        against("etcd", measure),
-        against("kine", measure),
-        ...(isSingle(workload)
-          ? [NOTHING, NOTHING]
-          : [against("etcd", "cpuUsPerOp"), against("kine", "cpuUsPerOp")]),
-        barText(workload, rows),
-        metText(isBarMet(rows, workload)),
+        ...peers.map((peer) => against(peer, measure)),
+        ...peers.map((peer) => against(peer, "cpuUsPerOp")),
+        ...sharers.map((peer) => against(peer, "dbCpuUsPerOp")),
+        barText(rows, { workload, bar: workload.bars?.[store] }),
+        metText(isBarMet(rows, { workload, store })),
       ];
     }),
   );
 }
 
-function barText(workload: Workload, rows: readonly Row[]): string {
-  const { bar, measure } = workload;
+function barText(
+  rows: readonly Row[],
+  { workload, bar }: { readonly workload: Workload; readonly bar: Bar | undefined },
+): string {
   if (bar === undefined) return NOTHING;
-  if (bar.kind === "times etcd") {
-    return "atLeast" in bar ? `≥ ${bar.atLeast} × etcd` : `≤ ${bar.atMost} × etcd`;
+  const bound = "atLeast" in bar ? `≥ ${bar.atLeast}` : `≤ ${bar.atMost}`;
+  if (bar.kind === "times peer") return `${bound} × ${bar.peer}`;
+  const found = judged(rows, { workload, bar });
+  if (bar.kind === "times workload") {
+    const foundText = found === undefined ? "" : `: ${spreadText(found)}`;
+    return `${bound} × ${bar.base.title}${foundText}`;
   }
-  const unit = measure === "rssMb" ? "MB" : "ms";
-  const found = own(rows, { workload, figure: measure });
-  const foundText = found === undefined ? "" : ` (${found.median.toFixed(0)})`;
-  return `≤ ${bar.atMost} ${unit}${foundText}`;
+  const unit = workload.measure === "rssMb" ? "MB" : "ms";
+  return `${bound} ${unit}${found === undefined ? "" : ` (${found.median.toFixed(0)})`}`;
 }
 
 function metText(isMet: boolean | undefined): string {
@@ -128,6 +156,7 @@ function rowTable(rows: readonly Row[]): string {
     "p50 ms",
     "p99 ms",
     "CPU µs/op",
+    "database µs/op",
     "RSS MB",
     "peak MB",
     "ops",
@@ -141,35 +170,23 @@ function rowCells({ workload, server, round, outcome }: Row): string[] {
   const subject = [workload.title, server, String(round)];
   if (typeof outcome === "string") return [...subject, ...failureCells(outcome)];
   const { ok, errors, firstError } = outcome;
+  const perOperation = isSingle(workload)
+    ? { rate: null, cpu: null, database: null }
+    : { rate: outcome.perSecond, cpu: outcome.cpuUsPerOp, database: outcome.dbCpuUsPerOp };
   return [
     ...subject,
-    isSingle(workload) ? NOTHING : outcome.perSecond.toFixed(0),
-    outcome.p50Ms.toFixed(2),
-    outcome.p99Ms.toFixed(2),
-    isSingle(workload) ? NOTHING : outcome.cpuUsPerOp?.toFixed(1) ?? NOTHING,
-    outcome.rssMb?.toFixed(0) ?? NOTHING,
-    outcome.peakRssMb?.toFixed(0) ?? NOTHING,
+    numberCell(perOperation.rate, 0),
+    numberCell(outcome.p50Ms, 2),
+    numberCell(outcome.p99Ms, 2),
+    numberCell(perOperation.cpu, 1),
+    numberCell(perOperation.database, 1),
+    numberCell(outcome.rssMb, 0),
+    numberCell(outcome.peakRssMb, 0),
     String(ok),
     errors === 0 ? "0" : `${errors}: ${inCell(firstError ?? "")}`,
   ];
 }
 
 function failureCells(reason: string): string[] {
-  return [...Array<string>(6).fill(NOTHING), "0", `failed: ${inCell(reason)}`];
-}
-
-const CELL_LENGTH_MAX = 200;
-
-function inCell(text: string): string {
-  return text.replaceAll(/\s+/g, " ").replaceAll("|", "\\|").slice(0, CELL_LENGTH_MAX);
-}
-
-function table(header: readonly string[], body: readonly (readonly string[])[]): string {
-  const widths = header.map((_, column) =>
-    Math.max(...[header, ...body].map((cells) => cells[column]?.length ?? 0))
-  );
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`;
-  const rule = widths.map((width) => "-".repeat(width));
-  return [line(header), line(rule), ...body.map(line)].join("\n");
+  return [...Array<string>(7).fill(NOTHING), "0", `failed: ${inCell(reason)}`];
 }

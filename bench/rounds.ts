@@ -4,11 +4,13 @@
  * within seconds of each other. The order of the servers changes from round to round.
  */
 
-import { CACHE_DIR } from "./go_build.ts";
+import type { DatabaseEngine } from "./database_engine.ts";
 import type { Load, LoadResult } from "./load.ts";
-import { RunningServer } from "./running_server.ts";
+import type { RunningServer } from "./running_server.ts";
 import type { Contender, ServerName } from "./servers.ts";
+import { HALVES, ONE_SERVER, type Pair, runHalves, together, TWO_SERVERS } from "./sharing.ts";
 import type { Sizes } from "./sizes.ts";
+import { Stage } from "./stage.ts";
 import { MEMORY, READY, type Workload, WORKLOADS } from "./workloads.ts";
 
 /** One workload on one server in one round. */
@@ -25,6 +27,8 @@ export interface RunOptions {
   readonly rounds: number;
   readonly sizes: Sizes;
   readonly loadgen: string;
+  /** Undefined if the store needs none. */
+  readonly engine: DatabaseEngine | undefined;
   readonly onRow?: (row: Row) => void;
 }
 
@@ -40,27 +44,31 @@ export async function runRounds(
       options.onRow?.({ ...row, round });
     };
     await runOnNewStores(inTurn, { ...options, workloads: [READY, ...WORKLOADS], collect });
+    const rhino = contenders.find(({ name }) => name === "rhino");
+    if (rhino !== undefined && options.engine !== undefined) {
+      await runShared(rhino, { ...options, counts: rotate([1, 2], round - 1), collect });
+    }
     // Memory hardly varies from round to round, and its store takes the longest to fill.
     if (round === 1) await runOnNewStores(inTurn, { ...options, workloads: [MEMORY], collect });
   }
   return rows;
 }
 
+type Collect = (row: Omit<Row, "round">) => void;
+
 interface StageOptions extends RunOptions {
   readonly workloads: readonly Workload[];
-  readonly collect: (row: Omit<Row, "round">) => void;
+  readonly collect: Collect;
 }
 
 async function runOnNewStores(
   contenders: readonly Contender[],
-  { workloads, collect, loadgen, sizes }: StageOptions,
+  { workloads, collect, loadgen, sizes, engine }: StageOptions,
 ): Promise<void> {
-  await using stack = new AsyncDisposableStack();
-  const parentDir = stack.use(new ScratchDir()).path;
+  await using stage = new Stage({ loadgen, valueBytes: sizes.valueBytes, engine });
   const servers: RunningServer[] = [];
   for (const contender of contenders) {
-    const options = { parentDir, loadgen, valueBytes: sizes.valueBytes };
-    const server = stack.use(new RunningServer(contender, options));
+    const server = await stage.start(contender);
     const outcome = await outcomeOf(() => server.ready());
     server.pause();
     if (workloads.includes(READY) || typeof outcome === "string") {
@@ -78,19 +86,46 @@ async function runOnNewStores(
   }
 }
 
-/** A directory for the stores, removed with all that is in it, also when the run is interrupted. */
-class ScratchDir implements Disposable {
-  readonly path = Deno.makeTempDirSync({ dir: CACHE_DIR, prefix: "run-" });
-  readonly #remove = () => Deno.removeSync(this.path, { recursive: true });
+interface SharedOptions extends RunOptions {
+  /** Of the servers that share a database, in order. */
+  readonly counts: readonly number[];
+  readonly collect: Collect;
+}
 
-  constructor() {
-    globalThis.addEventListener("unload", this.#remove);
+async function runShared(
+  rhino: Contender,
+  { counts, collect, loadgen, sizes, engine }: SharedOptions,
+): Promise<void> {
+  const add = (workload: Workload, outcome: LoadResult | string) =>
+    collect({ workload, server: rhino.name, outcome });
+  for (const count of counts) {
+    const workload = count === 1 ? ONE_SERVER : TWO_SERVERS;
+    await using stage = new Stage({ loadgen, valueBytes: sizes.valueBytes, engine });
+    try {
+      const results = await runHalves(await startPair(stage, { rhino, count }), sizes);
+      add(workload, together(results));
+      if (count === 1) continue;
+      for (const [i, result] of results.entries()) {
+        // The database's time is that of both.
+        add(HALVES[i] ?? workload, { ...result, dbCpuUsPerOp: null });
+      }
+    } catch (error) {
+      add(workload, reasonOf(error));
+    }
   }
+}
 
-  [Symbol.dispose](): void {
-    globalThis.removeEventListener("unload", this.#remove);
-    this.#remove();
-  }
+async function startPair(
+  stage: Stage,
+  { rhino, count }: { readonly rhino: Contender; readonly count: number },
+): Promise<Pair> {
+  const database = await stage.createDatabase();
+  const first = await stage.start(rhino, { database, flags: ["--name=first"] });
+  await first.ready();
+  if (count === 1) return [first, first];
+  const second = await stage.start(rhino, { database, flags: ["--name=second"] });
+  await second.ready();
+  return [first, second];
 }
 
 async function runLoads(server: RunningServer, loads: readonly Load[]): Promise<LoadResult> {
@@ -108,8 +143,12 @@ async function outcomeOf(run: () => Promise<LoadResult>): Promise<LoadResult | s
   try {
     return await run();
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return reasonOf(error);
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function rotate<Item>(items: readonly Item[], by: number): Item[] {

@@ -1,6 +1,7 @@
-/** A whole run: the programs are built, the servers measured, the report written as a text. */
+/** A whole run: the programs are built, the servers measured. */
 
-import { buildProgram } from "./go_build.ts";
+import { startEngine } from "./database_engine.ts";
+import { buildLoadgen } from "./go_build.ts";
 import { machineText } from "./machine.ts";
 import type { Options } from "./options.ts";
 import type { Run } from "./report.ts";
@@ -16,30 +17,36 @@ export interface Listener {
   readonly onLeftOut?: (text: string) => void;
 }
 
-/** @throws {Error} if the load generator cannot be built, or Rhino not be started. */
+/** @throws {Error} if the load generator cannot be built, or Rhino or the database not be started. */
 export async function runBenchmark(options: Options, listener: Listener = {}): Promise<Run> {
-  const { rounds, sizes, isFull } = options;
-  const loadgen = await buildProgram({
-    module: "loadgen",
-    packageName: ".",
-    executable: "loadgen",
-    needsC: false,
-  });
+  const { store, rounds, sizes, isFull } = options;
+  const loadgen = await buildLoadgen();
   const { contenders, leftOut } = await prepareServers(options, listener);
-  const run = { date: new Date(), machine: machineText(), contenders, leftOut };
-  const rows = await runRounds(contenders, { rounds, sizes, loadgen, ...listener });
+  await using stack = new AsyncDisposableStack();
+  const machine = machineText();
+  const engine = await startEngine(store);
+  if (engine !== undefined) stack.use(engine);
+  const run = {
+    store,
+    date: new Date(),
+    machine,
+    engine: engine?.description,
+    contenders,
+    leftOut,
+  };
+  const rows = await runRounds(contenders, { rounds, sizes, loadgen, engine, ...listener });
   return { ...run, rounds, sizes, isFull, rows };
 }
 
 async function prepareServers(
-  { servers }: Options,
+  { servers, ...setting }: Options,
   { onLeftOut }: Listener,
 ): Promise<{ contenders: Contender[]; leftOut: string[] }> {
   const contenders: Contender[] = [];
   const leftOut: string[] = [];
   for (const name of servers) {
     try {
-      contenders.push(await prepareServer(name));
+      contenders.push(await prepareServer(name, setting));
     } catch (error) {
       // A peer is welcome and not needed; without Rhino there is nothing to measure.
       if (name === "rhino" || !(error instanceof Error)) throw error;

@@ -12,10 +12,16 @@ export interface RunningServerOptions {
   readonly parentDir: string;
   readonly loadgen: string;
   readonly valueBytes: number;
+  /** Where it keeps its data, unless that is in its directory. */
+  readonly database?: { readonly url: string; readonly serverPid: number } | undefined;
+  /** More flags, for Rhino only. */
+  readonly flags?: readonly string[];
 }
 
 export class RunningServer implements AsyncDisposable {
   readonly name: ServerName;
+  /** Of its own, for what it keeps in no database server. */
+  readonly dir: string;
   readonly #process: ServerProcess;
   readonly #address: string;
   readonly #options: RunningServerOptions;
@@ -25,10 +31,15 @@ export class RunningServer implements AsyncDisposable {
   constructor(contender: Contender, options: RunningServerOptions) {
     this.name = contender.name;
     this.#options = options;
-    const dir = Deno.makeTempDirSync({ dir: options.parentDir, prefix: `${contender.name}-` });
+    this.dir = Deno.makeTempDirSync({ dir: options.parentDir, prefix: `${contender.name}-` });
     const port = freePort();
     this.#address = `127.0.0.1:${port}`;
-    const { command, args } = contender.launch({ dir, port });
+    const { command, args } = contender.launch({
+      dir: this.dir,
+      port,
+      databaseUrl: options.database?.url,
+      flags: options.flags,
+    });
     this.#startedMs = Date.now();
     this.#process = new ServerProcess(command, args);
   }
@@ -48,8 +59,14 @@ export class RunningServer implements AsyncDisposable {
 
   /** @throws {Error} if the load could not be run, with the server's output if it has ended. */
   async run(load: Load): Promise<LoadResult> {
-    const { loadgen, valueBytes } = this.#options;
-    const target = { loadgen, valueBytes, address: this.#address, pid: this.#process.pid };
+    const { loadgen, valueBytes, database } = this.#options;
+    const target = {
+      loadgen,
+      valueBytes,
+      address: this.#address,
+      pid: this.#process.pid,
+      databasePid: database?.serverPid,
+    };
     try {
       return await runLoad(target, load);
     } catch (error) {

@@ -2,8 +2,11 @@
 
 import { fileURLToPath } from "node:url";
 import project from "../deno.json" with { type: "json" };
+import { DEFAULT_CONFIG } from "../src/config.ts";
 import { ORACLE_VERSION, oracleTools } from "../tests/support/oracle.ts";
 import { buildProgram, requiredVersion } from "./go_build.ts";
+import { kineEndpoint } from "./kine_endpoint.ts";
+import { STORE_TITLES, type StoreName } from "./stores.ts";
 
 const REPOSITORY = fileURLToPath(new URL("../", import.meta.url));
 
@@ -19,6 +22,10 @@ export function isServerName(name: string): name is ServerName {
 export interface Place {
   readonly dir: string;
   readonly port: number;
+  /** A database of its own, for those that keep their data in a database server. */
+  readonly databaseUrl?: string | undefined;
+  /** More flags, for Rhino only. */
+  readonly flags?: readonly string[] | undefined;
 }
 
 export interface Launch {
@@ -31,7 +38,28 @@ export interface Contender {
   readonly name: ServerName;
   /** Its version and how it keeps data, for the report. */
   readonly description: string;
+  /** Whether it keeps its data in the store that is measured; etcd has its own. */
+  readonly usesStore: boolean;
   readonly launch: (place: Place) => Launch;
+}
+
+/** Rhino's default number of connections to a database server. */
+const CONNECTIONS = DEFAULT_CONFIG.maxConnections;
+
+/**
+ * kine keeps its own default, no limit, where that is no handicap. On PostgreSQL, which starts a process for each
+ * connection, it is: in trials with 128 clients kine created half as many keys a second, or fewer.
+ */
+export const KINE_CONNECTIONS = {
+  sqlite: 0,
+  postgres: CONNECTIONS,
+  mysql: 0,
+} as const satisfies Record<StoreName, number>;
+
+export interface Setting {
+  readonly store: StoreName;
+  /** kine's connections to a database server; 0 for its own default, which is no limit. */
+  readonly kineConnections: number;
 }
 
 /**
@@ -39,29 +67,32 @@ export interface Contender {
  *
  * @throws {Error} if it cannot be built here.
  */
-export function prepareServer(name: ServerName): Promise<Contender> {
+export function prepareServer(name: ServerName, setting: Setting): Promise<Contender> {
   switch (name) {
     case "rhino":
-      return Promise.resolve(prepareRhino());
+      return Promise.resolve(prepareRhino(setting.store));
     case "etcd":
       return prepareEtcd();
     case "kine":
-      return prepareKine();
+      return prepareKine(setting);
   }
 }
 
-function prepareRhino(): Contender {
+export function prepareRhino(store: StoreName): Contender {
   const start = startCommand();
+  const connections = store === "sqlite" ? "" : ` with ${CONNECTIONS} connections, its default`;
   return {
     name: "rhino",
-    description: `Rhino ${project.version}, as \`deno task start\` runs it, on SQLite: ` +
-      "an fsync per group of commits",
-    launch: ({ dir, port }) => ({
+    description: `Rhino ${project.version}, as \`deno task start\` runs it, on ` +
+      `${STORE_TITLES[store]}${connections}: an fsync per group of commits`,
+    usesStore: true,
+    launch: ({ dir, port, databaseUrl, flags = [] }) => ({
       command: start.command,
       args: [
         ...start.args,
         `--listen-address=127.0.0.1:${port}`,
-        `--endpoint=sqlite://${dir}/state.db`,
+        `--endpoint=${databaseUrl ?? `sqlite://${dir}/state.db`}`,
+        ...flags,
       ],
     }),
   };
@@ -85,6 +116,7 @@ async function prepareEtcd(): Promise<Contender> {
   return {
     name: "etcd",
     description: `etcd ${ORACLE_VERSION}, one member: an fsync per group of commits`,
+    usesStore: false,
     launch: ({ dir, port }) => {
       const clientUrl = `http://127.0.0.1:${port}`;
       // Any free port does: a single member calls no peer.
@@ -104,14 +136,7 @@ async function prepareEtcd(): Promise<Contender> {
   };
 }
 
-/**
- * kine's own default but for `_synchronous`: that is NORMAL there, which syncs only now and then
- * and may lose the newest commits with the machine.
- */
-const KINE_PARAMETERS = "_journal_mode=WAL&_busy_timeout=30000&_synchronous=FULL" +
-  "&_txlock=immediate&_stmt_cache_size=20&cache=shared";
-
-async function prepareKine(): Promise<Contender> {
+async function prepareKine({ store, kineConnections }: Setting): Promise<Contender> {
   const version = await requiredVersion("kine", "github.com/k3s-io/kine");
   const kine = await buildProgram({
     module: "kine",
@@ -121,15 +146,25 @@ async function prepareKine(): Promise<Contender> {
   });
   return {
     name: "kine",
-    description: `kine ${version} on SQLite with \`_synchronous=FULL\` in place of its default ` +
-      "NORMAL: an fsync per commit",
-    launch: ({ dir, port }) => ({
+    description: `kine ${version} on ${STORE_TITLES[store]} ` +
+      `${kineManner(store, kineConnections)}: an fsync per commit`,
+    usesStore: true,
+    launch: ({ dir, port, databaseUrl }) => ({
       command: kine,
       args: [
         `--listen-address=127.0.0.1:${port}`,
-        `--endpoint=sqlite://${dir}/state.db?${KINE_PARAMETERS}`,
+        `--endpoint=${kineEndpoint({ dir, databaseUrl })}`,
         "--metrics-bind-address=0",
+        ...(databaseUrl === undefined || kineConnections === 0
+          ? []
+          : [`--datastore-max-open-connections=${kineConnections}`]),
       ],
     }),
   };
+}
+
+function kineManner(store: StoreName, connections: number): string {
+  if (store === "sqlite") return "with `_synchronous=FULL` in place of its default NORMAL";
+  if (connections === 0) return "with its default of connections, which is no limit and keeps 20";
+  return `with ${connections} connections in place of its default, which is no limit`;
 }

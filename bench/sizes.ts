@@ -20,6 +20,8 @@ export interface Sizes {
   readonly writers: number;
   /** Keys written under the watchers' eyes; each is an event for every watcher. */
   readonly watchedKeys: number;
+  /** How long clients create keys through one server, and then through two on one database. */
+  readonly sharedMs: number;
   /** Keys in the store when memory is measured; at least `listKeys`. */
   readonly memoryKeys: number;
 }
@@ -39,6 +41,7 @@ export const FULL_SIZES: Sizes = {
   watchers: 100,
   writers: 16,
   watchedKeys: 1_000,
+  sharedMs: 10_000,
   memoryKeys: 100_000,
 };
 
@@ -54,5 +57,18 @@ export const QUICK_SIZES: Sizes = {
   lists: 5,
   pagedLists: 3,
   watchedKeys: 100,
+  sharedMs: 1_000,
   memoryKeys: 2_000,
 };
+
+/** How much a run does that looks at how the store grows. */
+export interface GrowthSizes {
+  readonly updates: number;
+  /** That are updated again and again. */
+  readonly keys: number;
+}
+
+/** Some ten minutes. */
+export const FULL_GROWTH: GrowthSizes = { updates: 2_000_000, keys: 1_000 };
+
+export const QUICK_GROWTH: GrowthSizes = { updates: 20_000, keys: 1_000 };

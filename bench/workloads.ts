@@ -1,28 +1,41 @@
 /** What is measured, and the bars that Rhino is to reach. */
 
 import type { Load } from "./load.ts";
+import type { ServerName } from "./servers.ts";
 import type { Sizes } from "./sizes.ts";
+import type { StoreName } from "./stores.ts";
 
 /** A workload's main figure, by its name in `LoadResult`. */
 export type Measure = "perSecond" | "p50Ms" | "rssMb";
 
+type Bound = { readonly atLeast: number } | { readonly atMost: number };
+
 /** What is asked of a workload's main figure. */
 export type Bar =
-  | { readonly kind: "times etcd"; readonly atLeast: number }
-  | { readonly kind: "times etcd"; readonly atMost: number }
-  /** Of Rhino's own figure. */
-  | { readonly kind: "value"; readonly atMost: number };
+  & Bound
+  & (
+    /** Of its ratio to a peer's. */
+    | { readonly kind: "times peer"; readonly peer: ServerName }
+    /** Of its ratio to Rhino's own with another workload. */
+    | { readonly kind: "times workload"; readonly base: Workload }
+    /** Of Rhino's own figure. */
+    | { readonly kind: "value" }
+  );
 
 export interface Workload {
   readonly title: string;
   readonly measure: Measure;
-  readonly bar?: Bar;
+  /** A store that is not named asks nothing. */
+  readonly bars?: Readonly<Partial<Record<StoreName, Bar>>>;
   /** All but the last prepare. */
   readonly loads: (sizes: Sizes) => readonly Load[];
 }
 
 /** Clients in excess of this share connections, as those of one process would. */
 const CONNECTIONS_MAX = 8;
+
+/** How long watchers wait for the last event. One that does not come is an error. */
+const WATCH_TIME_MS_MAX = 60_000;
 
 const WARM_UP = "/registry/configmaps/warm-up/";
 const CREATED = "/registry/configmaps/created/";
@@ -34,7 +47,7 @@ const BULK = "/registry/configmaps/bulk/";
 export const READY: Workload = {
   title: "start to first answer",
   measure: "p50Ms",
-  bar: { kind: "value", atMost: 1_000 },
+  bars: { sqlite: { kind: "value", atMost: 1_000 } },
   loads: () => [],
 };
 
@@ -43,7 +56,11 @@ export const WORKLOADS: readonly Workload[] = [
   {
     title: "create, many clients",
     measure: "perSecond",
-    bar: { kind: "times etcd", atLeast: 0.7 },
+    bars: {
+      sqlite: timesEtcd({ atLeast: 0.7 }),
+      postgres: timesKine({ atLeast: 6 }),
+      mysql: timesKine({ atLeast: 4 }),
+    },
     loads: (sizes) => [
       load("create", WARM_UP, { clients: sizes.clients, total: sizes.warmUps }),
       load("create", CREATED, { clients: sizes.clients, total: sizes.creates }),
@@ -59,7 +76,11 @@ export const WORKLOADS: readonly Workload[] = [
   {
     title: "update, one client",
     measure: "p50Ms",
-    bar: { kind: "times etcd", atMost: 1.3 },
+    bars: {
+      sqlite: timesEtcd({ atMost: 1.3 }),
+      postgres: timesKine({ atMost: 1 }),
+      mysql: timesKine({ atMost: 1 }),
+    },
     loads: ({ creates, singleUpdates }) => [
       load("update", CREATED, { clients: 1, total: singleUpdates, keys: creates }),
     ],
@@ -67,7 +88,7 @@ export const WORKLOADS: readonly Workload[] = [
   {
     title: "get, many clients",
     measure: "perSecond",
-    bar: { kind: "times etcd", atLeast: 0.5 },
+    bars: { sqlite: timesEtcd({ atLeast: 0.5 }) },
     loads: ({ clients, creates, gets }) => [
       load("get", CREATED, { clients, total: gets, keys: creates }),
     ],
@@ -75,7 +96,11 @@ export const WORKLOADS: readonly Workload[] = [
   {
     title: "list",
     measure: "perSecond",
-    bar: { kind: "times etcd", atLeast: 1 },
+    bars: {
+      sqlite: timesEtcd({ atLeast: 1 }),
+      postgres: timesKine({ atLeast: 2 }),
+      mysql: timesKine({ atLeast: 2 }),
+    },
     loads: ({ clients, listKeys, lists }) => [
       load("create", LISTED, { clients, total: listKeys }),
       // The first lists of this server; they warm it up.
@@ -86,6 +111,7 @@ export const WORKLOADS: readonly Workload[] = [
   {
     title: "paged list",
     measure: "perSecond",
+    bars: { postgres: timesKine({ atLeast: 3 }), mysql: timesKine({ atLeast: 3 }) },
     loads: ({ listKeys, pagedLists }) => [
       load("pages", LISTED, { clients: 4, total: pagedLists, keys: listKeys }),
     ],
@@ -93,9 +119,13 @@ export const WORKLOADS: readonly Workload[] = [
   {
     title: "watch fan-out",
     measure: "perSecond",
-    bar: { kind: "times etcd", atLeast: 0.5 },
+    bars: { sqlite: timesEtcd({ atLeast: 0.5 }) },
     loads: ({ watchers, writers, watchedKeys }) => [
-      { ...load("watch", WATCHED, { clients: writers, total: watchedKeys }), watchers },
+      {
+        ...load("watch", WATCHED, { clients: writers, total: watchedKeys }),
+        watchers,
+        maxTimeMs: WATCH_TIME_MS_MAX,
+      },
     ],
   },
 ];
@@ -104,7 +134,7 @@ export const WORKLOADS: readonly Workload[] = [
 export const MEMORY: Workload = {
   title: "memory",
   measure: "rssMb",
-  bar: { kind: "value", atMost: 350 },
+  bars: { sqlite: { kind: "value", atMost: 350 } },
   loads: ({ clients, listKeys, memoryKeys }) => [
     load("create", LISTED, { clients, total: listKeys }),
     ...(memoryKeys > listKeys
@@ -114,13 +144,21 @@ export const MEMORY: Workload = {
   ],
 };
 
+function timesEtcd(bound: Bound): Bar {
+  return { kind: "times peer", peer: "etcd", ...bound };
+}
+
+function timesKine(bound: Bound): Bar {
+  return { kind: "times peer", peer: "kine", ...bound };
+}
+
 interface Amount {
   readonly clients: number;
   readonly total: number;
   readonly keys?: number;
 }
 
-function load(workload: Load["workload"], prefix: string, amount: Amount): Load {
+export function load(workload: Load["workload"], prefix: string, amount: Amount): Load {
   const connections = workload === "watch"
     ? CONNECTIONS_MAX
     : Math.min(amount.clients, CONNECTIONS_MAX);

@@ -42,7 +42,7 @@ func (p *permits) take() (number int, ok bool) {
 func runClosedLoop(ctx context.Context, s settings, newOp opMaker) result {
 	var failed failures
 	perWorker := make([][]time.Duration, s.clients)
-	m := startMeasuring(s.pid)
+	m := startMeasuring(s)
 	left := permits{total: s.total, until: m.start.Add(s.maxTime)}
 	inParallel(s.clients, func(worker int) {
 		perWorker[worker] = work(ctx, &left, newOp(worker), &failed)

@@ -15,6 +15,10 @@ import (
 // The latency of every so many-th watcher is recorded: all would cost the machine more than they tell.
 const latencySample = 10
 
+// watchPause is between the last watcher's creation and the first write: kine says that a watcher is created some time
+// before it watches, and what is written in between may be lost to it.
+const watchPause = time.Second
+
 // fanOut is the workload in which every watcher sees every key that the writers create.
 type fanOut struct {
 	settings
@@ -48,8 +52,10 @@ func runFanOut(ctx context.Context, s settings, clients []*clientv3.Client) (res
 		}
 	}
 
+	time.Sleep(watchPause)
+
 	var failed failures
-	m := startMeasuring(s.pid)
+	m := startMeasuring(s)
 	f.write(ctx, m, &failed)
 	<-watched
 	if missing := int64(s.total*s.watchers) - f.events.Load(); missing > 0 {

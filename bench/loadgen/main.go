@@ -1,7 +1,8 @@
 // Command loadgen drives one etcd v3 endpoint with one workload and prints one line: the rate, the
-// latencies and, given the server's process id, its CPU time per operation and its memory. It uses
-// only requests that kine serves too (ASCII keys, create and update transactions in the shape
-// that Kubernetes sends), so that every server is measured on the same work.
+// latencies and, given the server's process id, its CPU time per operation and its memory; given the
+// database's, the CPU time of that. It uses only requests that kine serves too (ASCII keys, create and
+// update transactions in the shape that Kubernetes sends), so that every server is measured on the
+// same work.
 package main
 
 import (
@@ -26,7 +27,9 @@ type settings struct {
 	page     int
 	watchers int
 	pid      int
+	dbPid    int
 	sinceMs  int64
+	startAt  int64
 	maxTime  time.Duration
 	json     bool
 }
@@ -44,6 +47,8 @@ func parseSettings() settings {
 	flag.IntVar(&s.page, "page", 500, "keys of a page (pages)")
 	flag.IntVar(&s.watchers, "watchers", 100, "watchers of the prefix (watch)")
 	flag.IntVar(&s.pid, "pid", 0, "the server's process id, for CPU and memory (Linux)")
+	flag.IntVar(&s.dbPid, "db-pid", 0, "the database server's process id, for its CPU and its children's (Linux)")
+	flag.Int64Var(&s.startAt, "start-at", 0, "when to send the first request, in Unix milliseconds; 0 is at once")
 	flag.Int64Var(&s.sinceMs, "since", 0, "when the server was started, in Unix milliseconds (ready)")
 	flag.DurationVar(&s.maxTime, "max-time", time.Minute, "begin no operation after this time")
 	flag.BoolVar(&s.json, "json", false, "print the result as JSON")
@@ -92,5 +97,6 @@ func run(s settings) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
+	time.Sleep(time.Until(time.UnixMilli(s.startAt)))
 	return runClosedLoop(ctx, s, newOp), nil
 }

@@ -12,7 +12,7 @@ const dialPause = 2 * time.Millisecond
 // waitReady waits until a server that was just started has answered a read. The one latency of the
 // result is from s.sinceMs to that answer; without s.sinceMs from now.
 func waitReady(ctx context.Context, s settings) (result, error) {
-	m := startMeasuring(s.pid)
+	m := startMeasuring(s)
 	if s.sinceMs > 0 {
 		m.start = time.UnixMilli(s.sinceMs)
 	}

@@ -9,31 +9,35 @@ import (
 
 // result is what one run found out. CPU and memory are null if they are not known.
 type result struct {
-	Workload   string   `json:"workload"`
-	OK         int64    `json:"ok"`
-	Errors     int64    `json:"errors"`
-	FirstError string   `json:"firstError,omitempty"`
-	Seconds    float64  `json:"seconds"`
-	PerSecond  float64  `json:"perSecond"`
-	P50Ms      float64  `json:"p50Ms"`
-	P99Ms      float64  `json:"p99Ms"`
-	CPUUsPerOp *float64 `json:"cpuUsPerOp"`
-	RSSMB      *float64 `json:"rssMb"`
-	PeakRSSMB  *float64 `json:"peakRssMb"`
+	Workload     string   `json:"workload"`
+	OK           int64    `json:"ok"`
+	Errors       int64    `json:"errors"`
+	FirstError   string   `json:"firstError,omitempty"`
+	Seconds      float64  `json:"seconds"`
+	PerSecond    float64  `json:"perSecond"`
+	P50Ms        float64  `json:"p50Ms"`
+	P99Ms        float64  `json:"p99Ms"`
+	CPUUsPerOp   *float64 `json:"cpuUsPerOp"`
+	DBCPUUsPerOp *float64 `json:"dbCpuUsPerOp"`
+	RSSMB        *float64 `json:"rssMb"`
+	PeakRSSMB    *float64 `json:"peakRssMb"`
 
-	cpuTime *time.Duration
+	cpuTime   *time.Duration
+	dbCPUTime *time.Duration
 }
 
 // measuring is a run that has begun.
 type measuring struct {
-	pid    int
-	start  time.Time
-	before usage
+	settings
+	start    time.Time
+	before   usage
+	dbBefore *time.Duration
 }
 
-func startMeasuring(pid int) measuring {
-	before := readUsage(pid)
-	return measuring{pid: pid, before: before, start: time.Now()}
+func startMeasuring(s settings) measuring {
+	dbBefore := familyCPUTime(s.dbPid)
+	before := readUsage(s.pid)
+	return measuring{settings: s, before: before, dbBefore: dbBefore, start: time.Now()}
 }
 
 // finish ends the measurement; every latency is one operation that went well.
@@ -51,7 +55,8 @@ func (m measuring) finish(workload string, latencies [][]time.Duration, failed *
 		P99Ms:      milliseconds(quantile(all, 0.99)),
 		RSSMB:      after.rssMB,
 		PeakRSSMB:  after.peakRSSMB,
-		cpuTime:    after.cpuSince(m.before),
+		cpuTime:    difference(after.cpu, m.before.cpu),
+		dbCPUTime:  difference(familyCPUTime(m.dbPid), m.dbBefore),
 	}
 	res.count(int64(len(all)))
 	return res
@@ -61,10 +66,16 @@ func (m measuring) finish(workload string, latencies [][]time.Duration, failed *
 func (r *result) count(operations int64) {
 	r.OK = operations
 	r.PerSecond = float64(operations) / r.Seconds
-	if r.cpuTime != nil && operations > 0 {
-		perOp := float64(r.cpuTime.Microseconds()) / float64(operations)
-		r.CPUUsPerOp = &perOp
+	r.CPUUsPerOp = perOperation(r.cpuTime, operations)
+	r.DBCPUUsPerOp = perOperation(r.dbCPUTime, operations)
+}
+
+func perOperation(used *time.Duration, operations int64) *float64 {
+	if used == nil || operations == 0 {
+		return nil
 	}
+	microseconds := float64(used.Microseconds()) / float64(operations)
+	return &microseconds
 }
 
 func (r result) line(asJSON bool) string {
@@ -75,8 +86,8 @@ func (r result) line(asJSON bool) string {
 		}
 		return string(text)
 	}
-	return fmt.Sprintf("%s: %.1f/s p50=%.2fms p99=%.2fms cpu=%sµs/op rss=%sMB ok=%d errors=%d %s",
-		r.Workload, r.PerSecond, r.P50Ms, r.P99Ms, known(r.CPUUsPerOp), known(r.RSSMB), r.OK, r.Errors, r.FirstError)
+	return fmt.Sprintf("%s: %.1f/s p50=%.2fms p99=%.2fms cpu=%sµs/op db=%sµs/op rss=%sMB ok=%d errors=%d %s",
+		r.Workload, r.PerSecond, r.P50Ms, r.P99Ms, known(r.CPUUsPerOp), known(r.DBCPUUsPerOp), known(r.RSSMB), r.OK, r.Errors, r.FirstError)
 }
 
 func known(number *float64) string {

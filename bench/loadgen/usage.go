@@ -26,33 +26,21 @@ func readUsage(pid int) usage {
 	}
 }
 
-func (u usage) cpuSince(before usage) *time.Duration {
-	if u.cpu == nil || before.cpu == nil {
+func difference(after, before *time.Duration) *time.Duration {
+	if after == nil || before == nil {
 		return nil
 	}
-	used := *u.cpu - *before.cpu
+	used := *after - *before
 	return &used
 }
 
 // cpuTime is the user and system time of all threads, dead ones too.
 func cpuTime(pid int) *time.Duration {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
+	stat := readStat(pid)
+	if stat == nil {
 		return nil
 	}
-	// The second field is the command in parentheses and may hold anything; the rest are words.
-	_, rest, _ := cutLast(string(text), ") ")
-	fields := strings.Fields(rest)
-	if len(fields) < 13 {
-		return nil
-	}
-	user, errUser := strconv.ParseInt(fields[11], 10, 64)
-	system, errSystem := strconv.ParseInt(fields[12], 10, 64)
-	if errUser != nil || errSystem != nil {
-		return nil
-	}
-	used := time.Duration(user+system) * tick
-	return &used
+	return &stat.cpu
 }
 
 // statusMB reads one of the sizes that /proc gives in units of 1024 bytes; an MB is 10^6 bytes.
