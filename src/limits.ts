@@ -32,8 +32,8 @@ export const WRITER_QUEUE_BYTES_MAX = 128 * MIB;
 export const APPEND_PAUSE_MS_MIN = 20;
 /** The longest such pause. */
 export const APPEND_PAUSE_MS_MAX = 500;
-/** Batches that wait for the server's turn after it has lost a race against another one; then it tries its luck again. */
-export const TURNS_AFTER_CONFLICT = 8;
+/** Races in a row that a batch may lose against other servers; then it waits for this server's turn. */
+export const RACES_LOST_MAX = 3;
 /** Pause before the history is asked again for what other servers wrote, after it could not be read. */
 export const FOLLOW_RETRY_MS = 250;
 
@@ -43,6 +43,10 @@ export const FOLLOW_RETRY_MS = 250;
 export const PAGE_ROWS = 2_000;
 /** Bytes after which a page ends. */
 export const PAGE_BYTES = 1 * MIB;
+/** Rows of one page of a list that is answered whole, from a database server: each page is a question to it. */
+export const LARGE_PAGE_ROWS = 8_000;
+/** Bytes after which such a page ends. */
+export const LARGE_PAGE_BYTES = 4 * MIB;
 /** Times a range starts again because a compaction overtook it; then it answers "request timed out". */
 export const RANGE_RESTARTS_MAX = 5;
 /** Questions for single keys under way at the same time, where other servers write too; further reads share the next. */

@@ -2,7 +2,8 @@
  * Writing one batch: a single transaction, as a rule in one round trip.
  *
  * Its first statement moves the head, if that stands where the batch was computed, and holds it until the commit, so that
- * batches come one after the other. The second fails if the first did nothing, and with it ends the query.
+ * batches come one after the other. The second fails if the first did nothing, and with it ends the transaction. MariaDB
+ * gets all of it as one statement, a block, which is also what a Galera cluster needs (`Session.isClustered`).
  */
 
 import assert from "node:assert/strict";
@@ -13,7 +14,7 @@ import { HELD_S, IDLE_S } from "./connecting.ts";
 import { appendFailure } from "./errors.ts";
 import { boundAbove, logId } from "./head.ts";
 import { fillIn, writeValue } from "./literals.ts";
-import { groupTexts, packQueries } from "./packets.ts";
+import { fitsPacket, groupTexts } from "./packets.ts";
 import { fillInList } from "./reading.ts";
 import type { Session } from "./session.ts";
 import { STATEMENTS, SUBS_MAX } from "./statements.ts";
@@ -33,28 +34,40 @@ export async function appendBatch(
   batch: Batch,
   { leaseGapMs, hasTurn }: AppendOptions,
 ): Promise<void> {
+  const { locksLittle, hasBlocks } = session;
+  const { lockLittle, beginWrite, commit, holdLong } = STATEMENTS;
+  const begin = locksLittle ? [beginWrite] : [lockLittle, beginWrite];
+  const end = hasTurn ? [commit, fillIn(holdLong, { idleS: IDLE_S })] : [commit];
+  const statements = [...hasTurn ? [] : begin, ...writeBatch(batch, leaseGapMs), ...end];
+  const block = hasBlocks ? writeBlock(statements) : "";
+  const isBlock = hasBlocks && fitsPacket(session, [block]);
   try {
-    await session.run(writeTransaction(session, batch, { leaseGapMs, hasTurn }));
+    if (isBlock) await session.change(block);
+    else await writeInParts(session, statements, hasTurn);
   } catch (error) {
-    await undo(session);
+    // A block that failed has rolled itself back.
+    if (hasTurn || !isBlock) await undo(session);
     throw appendFailure(error);
   }
 }
 
-function writeTransaction(
+function writeBlock(statements: readonly string[]): string {
+  return STATEMENTS.beginBlock + statements.join(";") + STATEMENTS.endBlock;
+}
+
+/** In one query, if the batch fits. */
+async function writeInParts(
   session: Session,
-  batch: Batch,
-  { leaseGapMs, hasTurn }: AppendOptions,
-): string[] {
-  const { lockLittle, beginWrite, commit } = STATEMENTS;
-  const writes = [...writeBatch(batch, leaseGapMs), commit];
-  const begin = session.locksLittle ? [beginWrite] : [lockLittle, beginWrite];
-  const statements = hasTurn ? writes : [...begin, ...writes];
-  const isSplit = packQueries(statements, session.packetBytesMax).length > 1;
+  statements: readonly string[],
+  hasTurn: boolean,
+): Promise<void> {
+  if (hasTurn || (!session.isClustered && fitsPacket(session, statements))) {
+    await session.write(statements);
+    return;
+  }
   // The server shall not wait for the rest of a batch for long.
-  if (isSplit && !hasTurn) statements.unshift(fillIn(STATEMENTS.holdBriefly, { heldS: HELD_S }));
-  if (isSplit || hasTurn) statements.push(fillIn(STATEMENTS.holdLong, { idleS: IDLE_S }));
-  return statements;
+  const hold = fillIn(STATEMENTS.holdBriefly, { heldS: HELD_S });
+  await session.write([hold, ...statements, fillIn(STATEMENTS.holdLong, { idleS: IDLE_S })]);
 }
 
 /** Lets go of what the transaction holds. */
@@ -62,7 +75,7 @@ export async function undo(session: Session): Promise<void> {
   if (!session.isUsable) return session.destroy();
   try {
     const { rollback, holdLong } = STATEMENTS;
-    await session.run([rollback, fillIn(holdLong, { idleS: IDLE_S })]);
+    await session.write([rollback, fillIn(holdLong, { idleS: IDLE_S })]);
   } catch {
     // Then it goes with the connection.
     session.destroy();

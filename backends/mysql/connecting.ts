@@ -96,14 +96,16 @@ async function setUp(
       throw new BackendError("unavailable", `the server is read-only (${name})`);
     }
   }
+  session.locksLittle = locksLittle;
+  session.hasBlocks = /mariadb/i.test(settings.get("version") ?? "");
+  session.isClustered = settings.get("wsrep_on") === "ON";
   const more: string[] = [];
-  if (settings.get("wsrep_on") === "ON") more.push(STATEMENTS.setSyncWait);
+  if (session.isClustered) more.push(STATEMENTS.setSyncWait);
   if (settings.has("max_statement_time")) {
     more.push(fillIn(STATEMENTS.setStatementTime, { seconds: STATEMENT_TIME_S }));
   }
   if (settings.has("information_schema_stats_expiry")) more.push(STATEMENTS.setFreshSizes);
   if (more.length > 0) await session.run(more);
-  session.locksLittle = locksLittle;
   session.packetBytesMax = Number(settings.get("max_allowed_packet"));
   return settings;
 }

@@ -5,6 +5,15 @@ import { BackendError } from "../contract.ts";
 /** For the command's byte and the attributes in front of a query's text. */
 const OVERHEAD_BYTES = 1_024;
 
+/** Whether they can be one query. */
+export function fitsPacket(
+  { packetBytesMax }: { readonly packetBytesMax: number },
+  statements: readonly string[],
+): boolean {
+  const size = statements.reduce((sum, statement) => sum + statement.length + 1, 0);
+  return size <= packetBytesMax - OVERHEAD_BYTES;
+}
+
 /**
  * In order, as many together as fit. Statements are ASCII.
  *

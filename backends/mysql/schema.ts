@@ -60,12 +60,14 @@ async function readIdentity(session: Session): Promise<Identity | null> {
 }
 
 async function createStore(session: Session, options: OpenOptions): Promise<void> {
-  if (!options.createSchema) return await createRows(session, options);
+  if (!options.createSchema) {
+    await createRows(session, options);
+    return;
+  }
   const isLocked = await lockCreation(session);
   try {
     for (const text of Object.values(TABLES)) await session.change(text);
-    await createViews(session, options);
-    await createRows(session, options);
+    if (await createRows(session, options)) await createViews(session, options);
   } finally {
     // A connection that broke has let go of it.
     if (isLocked && session.isUsable) await session.rows(STATEMENTS.unlockCreation);
@@ -84,7 +86,10 @@ async function lockCreation(session: Session): Promise<boolean> {
   }
 }
 
-/** Nothing depends on them. */
+/**
+ * Nothing depends on them. Only whoever made the head makes them: two nodes of a Galera cluster that run the same `CREATE
+ * VIEW` at once wait for each other for ever, and the lock above is known to one node only.
+ */
 async function createViews(session: Session, { log }: OpenOptions): Promise<void> {
   try {
     for (const text of Object.values(VIEWS)) await session.change(text);
@@ -94,7 +99,8 @@ async function createViews(session: Session, { log }: OpenOptions): Promise<void
   }
 }
 
-async function createRows(session: Session, { randomId }: OpenOptions): Promise<void> {
+/** Answers whether this server has made the head, and so no other. */
+async function createRows(session: Session, { randomId }: OpenOptions): Promise<boolean> {
   try {
     await session.run([STATEMENTS.checkTables, STATEMENTS.head]);
   } catch (error) {
@@ -104,9 +110,10 @@ async function createRows(session: Session, { randomId }: OpenOptions): Promise<
     );
   }
   await session.change(STATEMENTS.createTrim);
-  await session.change(
+  const made = await session.change(
     fillIn(STATEMENTS.createHead, { clusterId: randomId(), schemaVersion: SCHEMA_VERSION }),
   );
+  return made === 1;
 }
 
 function unusable(reason: string): BackendError {

@@ -27,6 +27,13 @@ export class Session {
   readonly #closed = Promise.withResolvers<void>();
   /** Whether its transactions lock little without being told (`STATEMENTS.lockLittle`). */
   locksLittle = false;
+  /** Whether the server knows blocks of statements (`STATEMENTS.beginBlock`). */
+  hasBlocks = false;
+  /**
+   * Whether the server is a node of a Galera cluster. When it ends a transaction in favour of another node's, the statement
+   * that runs then fails; but between two statements of one query nobody is told, and what follows runs on its own.
+   */
+  isClustered = false;
   #running = 0;
   #isBroken = false;
   #isEnding = false;
@@ -71,6 +78,14 @@ export class Session {
       // A query of one statement answers without a list around.
       answers.push(...(query.length === 1 ? [answer] : answer) as (readonly Row[])[]);
     }
+    return answers;
+  }
+
+  /** As `run`, for a transaction that writes. */
+  async write(statements: readonly string[]): Promise<readonly (readonly Row[])[]> {
+    if (!this.isClustered) return await this.run(statements);
+    const answers: (readonly Row[])[] = [];
+    for (const statement of statements) answers.push(...await this.run([statement]));
     return answers;
   }
 

@@ -109,9 +109,14 @@ export const STATEMENTS = {
   beginWrite: `START TRANSACTION`,
   commit: `COMMIT`,
   rollback: `ROLLBACK`,
-  // For a transaction that waits for this program: it shall not hold locks when this program stands still.
-  holdBriefly: `SET SESSION wait_timeout = :heldS`,
-  holdLong: `SET SESSION wait_timeout = :idleS`,
+  // For a transaction that waits for this program: it shall not hold locks when this program stands still; and what follows
+  // it, if a cluster has ended it meanwhile, shall not be committed piece by piece.
+  holdBriefly: `SET SESSION wait_timeout = :heldS, autocommit = 0`,
+  holdLong: `SET SESSION wait_timeout = :idleS, autocommit = 1`,
+  // MariaDB: what is written between the two is one statement. If any of it fails, all is rolled back at once.
+  beginBlock:
+    `BEGIN NOT ATOMIC DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END; `,
+  endBlock: `;END`,
 
   lockCreation: `SELECT GET_LOCK(CONCAT('rhino ', SHA1(DATABASE())), :waitS)`,
   unlockCreation: `SELECT RELEASE_LOCK(CONCAT('rhino ', SHA1(DATABASE())))`,

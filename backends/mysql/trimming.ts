@@ -40,7 +40,7 @@ export async function trimStep(session: Session, query: TrimQuery): Promise<Trim
   } catch (error) {
     // Another node of a cluster trimmed at the same time.
     if (!isConflict(error)) throw error;
-    await session.run([STATEMENTS.rollback, fillIn(STATEMENTS.holdLong, { idleS: IDLE_S })]);
+    await session.write([STATEMENTS.rollback, fillIn(STATEMENTS.holdLong, { idleS: IDLE_S })]);
     return BUSY;
   }
 }
@@ -51,7 +51,7 @@ async function inTransaction(session: Session, { upTo, rowsMax }: TrimQuery): Pr
   const held = fillIn(holdBriefly, { heldS: HELD_S });
   const free = fillIn(holdLong, { idleS: IDLE_S });
   const begin = [held, lockLittle, beginWrite, lockTrim, compactRevision];
-  const [, , , states = [], compact = []] = await session.run(begin);
+  const [, , , states = [], compact = []] = await session.write(begin);
   const [row] = states as readonly (readonly [number, number, number | string])[];
   const compactedAt = Number(compact[0]?.[0] ?? -1);
   let result = BUSY;
@@ -63,7 +63,7 @@ async function inTransaction(session: Session, { upTo, rowsMax }: TrimQuery): Pr
       rowsMax,
     }));
   }
-  await session.run([...(writes === null ? [rollback] : [...writes, commit]), free]);
+  await session.write([...(writes === null ? [rollback] : [...writes, commit]), free]);
   return result;
 }
 

@@ -24,7 +24,7 @@ export async function takeTurn(lanes: Lanes<Session>, options: TurnOptions): Pro
   try {
     await finishInTime(
       lane,
-      lane.connection.run([held, lockLittle, beginWrite, lockHead]),
+      lane.connection.write([held, lockLittle, beginWrite, lockHead]),
       { timeoutMs: endMs - performance.now(), whenCut: "unavailable" },
     );
   } catch (error) {
@@ -45,6 +45,10 @@ function createTurn(lane: Lane<Session>, { timeoutMs, leaseGapMs }: TurnOptions)
     isOver = true;
     try {
       return await finishInTime(lane, work(lane.connection), { timeoutMs, whenCut });
+    } catch (error) {
+      // After a defect nobody knows what the transaction holds.
+      if (!(error instanceof BackendError)) lane.destroy();
+      throw error;
     } finally {
       lane.release();
     }

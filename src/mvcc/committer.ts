@@ -8,7 +8,7 @@
 import { type Backend, BackendError, type Batch, type Head } from "../../backends/contract.ts";
 import type { Turn } from "../../backends/contract.ts";
 import { EtcdError } from "../errors.ts";
-import { APPEND_PAUSE_MS_MAX, APPEND_PAUSE_MS_MIN, TURNS_AFTER_CONFLICT } from "../limits.ts";
+import { APPEND_PAUSE_MS_MAX, APPEND_PAUSE_MS_MIN, RACES_LOST_MAX } from "../limits.ts";
 import { loadBase } from "./base_loader.ts";
 import { Follower } from "./follower.ts";
 import type { HotCache } from "./hot_cache.ts";
@@ -72,8 +72,6 @@ export class Committer {
   #head: Head;
   /** The store may stand elsewhere than here. */
   #isBehind = false;
-  /** How many of the next batches wait for this server's turn. */
-  #turns = 0;
   #isAway = false;
 
   constructor(options: CommitterOptions) {
@@ -109,15 +107,18 @@ export class Committer {
    */
   async commit(group: readonly Submitted[]): Promise<readonly Submitted[]> {
     const lost: Attempt[] = [];
+    let racesLost = 0;
     for (let round = 0;; round++) { // Ends when all are answered: those who wait too long are, by the writer.
       const waiting = group.filter(({ isAnswered }) => !isAnswered);
       if (waiting.length === 0) return [];
       try {
-        const rest = await this.#try(waiting, lost);
+        const rest = await this.#try(waiting, { lost, inTurn: racesLost >= RACES_LOST_MAX });
         this.#isAway = false;
         return rest;
       } catch (error) {
-        await this.#recover(error, round);
+        const isRaceLost = error instanceof BackendError && error.kind === "conflict";
+        racesLost = isRaceLost ? racesLost + 1 : 0;
+        await this.#recover(error, { round, racesLost });
       }
     }
   }
@@ -129,8 +130,11 @@ export class Committer {
     this.#isBehind = false;
   }
 
-  async #try(waiting: readonly Submitted[], lost: Attempt[]): Promise<readonly Submitted[]> {
-    const turn = await this.#takeTurn();
+  async #try(
+    waiting: readonly Submitted[],
+    { lost, inTurn }: { lost: Attempt[]; inTurn: boolean },
+  ): Promise<readonly Submitted[]> {
+    const turn = inTurn ? await this.#takeTurn() : undefined;
     try {
       if (this.#isBehind) await this.follow();
       const found = await this.#findApplied(lost);
@@ -156,8 +160,7 @@ export class Committer {
 
   async #takeTurn(): Promise<Turn | undefined> {
     const { backend } = this.#options;
-    if (this.#turns === 0 || backend.turn === undefined) return undefined;
-    this.#turns--;
+    if (backend.turn === undefined) return undefined;
     const turn = await backend.turn();
     this.#isBehind = true;
     return turn;
@@ -221,16 +224,18 @@ export class Committer {
     }
   }
 
-  async #recover(error: unknown, round: number): Promise<void> {
+  async #recover(
+    error: unknown,
+    { round, racesLost }: { round: number; racesLost: number },
+  ): Promise<void> {
     const { backend, pause, random } = this.#options;
     if (!(error instanceof BackendError) || backend.capabilities.exclusive) throw error;
     const { kind } = error;
     if (kind !== "conflict" && kind !== "unavailable" && kind !== "indeterminate") throw error;
     this.#isBehind = true;
-    if (kind === "conflict") this.#turns = TURNS_AFTER_CONFLICT;
-    else this.#noteAway(error);
-    // Who has lost one race tries again at once, in its turn.
-    if (kind === "conflict" && round === 0) return;
+    // Who has lost a race tries again at once, and soon in its turn.
+    if (kind === "conflict" && racesLost <= RACES_LOST_MAX) return;
+    if (kind !== "conflict") this.#noteAway(error);
     const longest = Math.min(APPEND_PAUSE_MS_MAX, APPEND_PAUSE_MS_MIN * 2 ** Math.min(round, 10));
     await pause(longest * (0.5 + random() / 2));
   }

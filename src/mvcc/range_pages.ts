@@ -1,7 +1,13 @@
 /** The pages of a range, all at one revision however much is written meanwhile. */
 import type { Backend, Head, PackedKvs } from "../../backends/contract.ts";
 import { EtcdError } from "../errors.ts";
-import { PAGE_BYTES, PAGE_ROWS, RANGE_RESTARTS_MAX } from "../limits.ts";
+import {
+  LARGE_PAGE_BYTES,
+  LARGE_PAGE_ROWS,
+  PAGE_BYTES,
+  PAGE_ROWS,
+  RANGE_RESTARTS_MAX,
+} from "../limits.ts";
 import { type KeyRange, successor } from "./key_range.ts";
 import { parseKv } from "./stored_kv.ts";
 
@@ -12,6 +18,8 @@ export interface PagesOptions {
   /** Most rows of all pages together. */
   readonly limit: number;
   readonly keysOnly: boolean;
+  /** Whether a page may be large. */
+  readonly isLarge?: boolean;
   /** Whether pages may come packed. */
   readonly packed: boolean;
   /** Reading stops when its client has left. */
@@ -46,6 +54,9 @@ export interface Page {
  */
 export async function* readPages(backend: Backend, options: PagesOptions): AsyncGenerator<Page> {
   const { range: { end }, keysOnly, call } = options;
+  const [rows, bytesMax] = options.isLarge
+    ? [LARGE_PAGE_ROWS, LARGE_PAGE_BYTES]
+    : [PAGE_ROWS, PAGE_BYTES];
   let wantsPacked = options.packed;
   let start = options.range.start;
   let revision = options.revision;
@@ -56,8 +67,8 @@ export async function* readPages(backend: Backend, options: PagesOptions): Async
       start,
       end,
       revision,
-      limit: Math.min(left, PAGE_ROWS),
-      bytesMax: PAGE_BYTES,
+      limit: Math.min(left, rows),
+      bytesMax,
       keysOnly,
       packed: wantsPacked,
     });

@@ -116,15 +116,22 @@ export class Reader {
    * A range page by page, packed where the backend can; only the last part tells `more` and `count`. For ranges of which
    * `canStream` holds.
    *
+   * @param isWhole the parts are sent together: then they may be large where each is a question to a database server
    * @throws {EtcdError} as `range`
    * @throws {RangeOvertaken} if a compaction passed the revision that it reads
    */
-  async *stream(op: RangeOp, call?: Cancelable): AsyncGenerator<RangePart> {
-    const pages = readPages(this.#options.backend, {
+  async *stream(
+    op: RangeOp,
+    call?: Cancelable,
+    { isWhole = false } = {},
+  ): AsyncGenerator<RangePart> {
+    const { backend } = this.#options;
+    const pages = readPages(backend, {
       range: op.range,
       revision: Math.max(op.revision, 0),
       limit: op.limit > 0 ? op.limit : Infinity,
       keysOnly: op.keysOnly,
+      isLarge: isWhole && !backend.capabilities.exclusive,
       packed: true,
       call,
     });

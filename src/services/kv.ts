@@ -104,7 +104,7 @@ async function pagedRange(
   { op, call }: { op: RangeOp; call: CallContext },
 ): Promise<MessageParts> {
   const parts: Uint8Array[] = [];
-  for await (const part of store.reader.stream(op, call)) {
+  for await (const part of store.reader.stream(op, call, { isWhole: true })) {
     const fields = parts.length === 0 ? fullHeader(header, part.revision) : null;
     parts.push(...encodeRangePart(part, fields));
   }
