@@ -1,4 +1,4 @@
-/** A client that writes until the server is gone: puts, transactions, deletes and leases. */
+/** A client that writes until the server is gone, or it is told to stop: puts, transactions, deletes and leases. */
 
 import type { EtcdClient } from "../support/etcd_client.ts";
 import { RpcError } from "../support/rpc_error.ts";
@@ -16,18 +16,30 @@ export interface HeavyWriterOptions {
   readonly random: Random;
   /** Its own, so that the ids of its writes are. */
   readonly name: string;
+  /** What to do after a call that failed; it may throw as well. By default the first failure is the server's end. */
+  readonly onFailure?: (error: RpcError) => "end" | "go on";
+  /** Ends it after the call under way. */
+  readonly signal?: AbortSignal;
 }
 
-/** Ends with the server; a write that fails then may have happened or not. */
+/** A server that is away is not asked faster than this. */
+const FAILURE_PAUSE_MS = 50;
+
+/** Ends with the server; a write that fails may have happened or not. */
 export async function writeUntilGone(
   client: EtcdClient,
-  { log, random, name }: HeavyWriterOptions,
+  options: HeavyWriterOptions,
 ): Promise<void> {
-  const writer = new HeavyWriter(client, { log, random, name });
-  try {
-    for (;;) await writer.writeOnce(); // Until the server goes, and a call fails.
-  } catch (error) {
-    if (!(error instanceof RpcError)) throw error;
+  const { onFailure = () => "end", signal } = options;
+  const writer = new HeavyWriter(client, options);
+  while (!signal?.aborted) {
+    try {
+      await writer.writeOnce();
+    } catch (error) {
+      if (!(error instanceof RpcError)) throw error;
+      if (onFailure(error) === "end") return;
+      await new Promise((resolve) => setTimeout(resolve, FAILURE_PAUSE_MS));
+    }
   }
 }
 
