@@ -125,9 +125,14 @@ export class Committer {
 
   /** Reads and publishes what other servers appended. */
   async follow(): Promise<void> {
-    this.#isBehind = true;
-    await this.#follower.catchUp(this.#head, (head) => this.#head = head);
+    // Before it reads: what it is told of meanwhile it may not have seen.
     this.#isBehind = false;
+    try {
+      await this.#follower.catchUp(this.#head, (head) => this.#head = head);
+    } catch (error) {
+      this.#isBehind = true;
+      throw error;
+    }
   }
 
   async #try(

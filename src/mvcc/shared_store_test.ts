@@ -217,6 +217,25 @@ Deno.test("Writer that loses one race after another waits for its turn, and give
   assert.deepEqual(turns, ["taken", "released"]);
 });
 
+Deno.test("What another server writes while its last commits are read is read too", async () => {
+  const disk = new Disk();
+  await using other = await share(disk);
+  let writesMeanwhile = true;
+  await using engine = await share(disk, (real) => ({
+    async history(query) {
+      const page = await real.history(query);
+      if (writesMeanwhile && page.rows.length > 0) {
+        writesMeanwhile = false;
+        await other.put("a", "2");
+      }
+      return page;
+    },
+  }));
+  await other.put("a", "1");
+  const { rows } = await engine.committed(({ head }) => head.revision === 3);
+  assert.deepEqual(readable(rows.map(({ kv }) => kv)), ["a=2"]);
+});
+
 Deno.test("Records that another server changed, or removed, are published", async () => {
   await using engines = await twoEngines();
   const { first, second } = engines;

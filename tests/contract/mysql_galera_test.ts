@@ -8,10 +8,13 @@ import { missingFor } from "../support/databases/installed.ts";
 import { batchAt, bytes, OPEN_OPTIONS, putRow, range } from "./subject.ts";
 
 const ROUNDS = 100;
+/** Far more than bad luck explains. */
+const LOSSES_MAX = 1_000;
 
 /** Appends a row, again and again until it is this server's turn to win; answers how often it lost. */
 async function put(backend: Backend, key: string): Promise<number> {
   for (let lost = 0;; lost++) { // Ends when it wins: of two that race, one does.
+    assert.ok(lost < LOSSES_MAX, "lost race after race");
     const head = await backend.head();
     const rows = [putRow(bytes(key), { revision: head.revision + 1 })];
     try {

@@ -1,8 +1,12 @@
 /** Asks a PostgreSQL server with `psql`. */
 
+import { setTimeout } from "node:timers/promises";
 import { runCommand } from "./client_command.ts";
 import { executable } from "./executables.ts";
 import { databaseName, type TestDatabase, withDatabase } from "./test_database.ts";
+
+const DROP_ATTEMPTS_MAX = 50;
+const DROP_PAUSE_MS = 200;
 
 /** What psql prints: a line a row, its columns separated by `|`. Several statements are one transaction. */
 export async function queryPostgres(url: string, sql: string): Promise<string> {
@@ -30,9 +34,19 @@ export async function createPostgresDatabase(serverUrl: string): Promise<TestDat
   await queryPostgres(serverUrl, `CREATE DATABASE ${name} TEMPLATE template0`);
   return {
     url: withDatabase(serverUrl, name),
-    drop: async () => {
-      // FORCE ends connections of servers that a test left behind.
-      await queryPostgres(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
-    },
+    drop: () => dropPostgresDatabase(serverUrl, name),
   };
+}
+
+/** FORCE ends connections of servers that a test left behind. An autovacuum is not ours to end: it is waited for. */
+async function dropPostgresDatabase(serverUrl: string, name: string): Promise<void> {
+  for (let attempt = 1;; attempt++) { // Ends when it is gone, or after DROP_ATTEMPTS_MAX.
+    try {
+      await queryPostgres(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+      return;
+    } catch (error) {
+      if (attempt === DROP_ATTEMPTS_MAX) throw error;
+      await setTimeout(DROP_PAUSE_MS);
+    }
+  }
 }
