@@ -3,7 +3,7 @@
  * nothing else to join or to leave. Which of them is told as the leader has no meaning but that all tell the same.
  */
 import { Buffer } from "node:buffer";
-import type { Backend, Member, OpenOptions } from "../backends/contract.ts";
+import type { Backend, Head, Member, OpenOptions } from "../backends/contract.ts";
 import { MEMBER_ALIVE_MS, MEMBER_ANNOUNCE_MS } from "./limits.ts";
 
 /** What a server tells the others of itself. */
@@ -21,6 +21,8 @@ export interface MembershipOptions {
   readonly backend: Backend;
   readonly id: bigint;
   readonly info: () => MemberInfo;
+  /** Told where the store stands, at each announcement: whoever missed a wake learns of it here. */
+  readonly sawHead: (head: Head) => void;
   readonly log: OpenOptions["log"];
 }
 
@@ -81,8 +83,12 @@ export class Membership implements AsyncDisposable {
     const { backend } = this.#options;
     if (backend.capabilities.exclusive) return;
     const info = Buffer.from(JSON.stringify(this.#options.info()));
-    const { members } = await backend.announce({ id: this.#options.id, info }, MEMBER_ALIVE_MS);
+    const { members, head } = await backend.announce(
+      { id: this.#options.id, info },
+      MEMBER_ALIVE_MS,
+    );
     this.#members = members.map(parseMember);
+    this.#options.sawHead(head);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -109,7 +109,7 @@ async function startEngine({ backend, listening, config, log }: EngineOptions) {
   );
   const lessor = started.use(new Lessor({ store, now, randomId: randomLeaseId, log }));
   const urls = { advertised: config.advertiseClientUrls, listening, hostname: hostname() };
-  const membership = started.use(makeMembership({ backend, config, log, urls }));
+  const membership = started.use(makeMembership({ store, config, log, urls }));
   await membership.join();
   // Before anything is appended: from then on nobody knows how long the store lay idle.
   await lessor.start({ isAlone: membership.isAlone });
@@ -126,10 +126,12 @@ async function startEngine({ backend, listening, config, log }: EngineOptions) {
 }
 
 function makeMembership(
-  { backend, config, log, urls }: Omit<EngineOptions, "listening"> & {
+  { store, config, log, urls }: Pick<EngineOptions, "config" | "log"> & {
+    readonly store: Store;
     readonly urls: ClientUrlsOptions;
   },
 ): Membership {
+  const { backend } = store;
   const { clusterId, capabilities } = backend;
   const { name, listenAddress } = config;
   const isNamed = capabilities.exclusive || name !== DEFAULT_CONFIG.name;
@@ -139,6 +141,7 @@ function makeMembership(
     id: memberIdOf({ clusterId, name, place }),
     // The port may be known only later.
     info: () => ({ name, clientUrls: clientUrls(urls, "") }),
+    sawHead: (head) => store.noticeHead(head),
     log,
   });
 }

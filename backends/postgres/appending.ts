@@ -22,6 +22,8 @@ export interface AppendContext {
   /** Where others listen, and who tells them. */
   readonly channel: string;
   readonly instance: string;
+  /** The member that this server has announced itself as; 0 before. From then on others are told only if there are any. */
+  memberId: bigint;
 }
 
 /** The parameters of a batch, to be sent as often as need be. */
@@ -55,6 +57,7 @@ export function encodeBatch(batch: Batch, context: AppendContext): Value[] {
     byteaArray(records.filter(({ value }) => value === null).map(nameOf)),
     context.channel,
     context.instance,
+    String(BigInt.asIntN(64, context.memberId)),
   ];
 }
 

@@ -95,7 +95,12 @@ export class PostgresBackend implements Backend {
     const { options: { maxConnections, leaseGapMs }, connector, first } = given;
     this.#options = given;
     this.clusterId = given.clusterId;
-    this.#context = { leaseGapMs, channel: given.channel, instance: crypto.randomUUID() };
+    this.#context = {
+      leaseGapMs,
+      channel: given.channel,
+      instance: crypto.randomUUID(),
+      memberId: 0n,
+    };
     const lanes = (max: number) =>
       new Lanes<Session>({
         max,
@@ -241,6 +246,7 @@ export class PostgresBackend implements Backend {
   }
 
   announce(member: Member, aliveMs: number) {
+    this.#context.memberId = member.id;
     return this.#change(SLOW_MS, (session) => announce(session, { member, aliveMs }));
   }
 

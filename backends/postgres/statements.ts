@@ -163,7 +163,8 @@ const TEXTS = {
       ON CONFLICT (name) DO UPDATE SET value = excluded.value),
     erased AS (
       DELETE FROM s.rhino_record WHERE name = ANY($26::bytea[]) AND EXISTS (SELECT FROM moved))
-    SELECT pg_notify($27::text, $28::text) FROM moved`,
+    SELECT CASE WHEN $29::int8 = 0 OR EXISTS (SELECT FROM s.rhino_member m WHERE m.id <> $29::int8)
+      THEN pg_notify($27::text, $28::text) END FROM moved`,
 
   // The database takes the turn back from a server that does nothing with it.
   beginTurn:

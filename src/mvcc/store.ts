@@ -78,6 +78,11 @@ export class Store implements AsyncDisposable {
     return this.#head;
   }
 
+  /** Takes note of where a shared store stands: if that is not known here, what was written is read and published. */
+  noticeHead({ batchId }: Head): void {
+    if (batchId !== this.#writer.head.batchId) this.#writer.follow();
+  }
+
   /** Evaluates a command in its turn; see `Writer.submit`. */
   submit<T>(command: Command<T>): Promise<T> {
     return this.#writer.submit(command);

@@ -20,19 +20,26 @@ export interface DatabaseServer extends AsyncDisposable {
   start(): Promise<void>;
 }
 
-export interface DatabaseServerOptions {
-  /** More settings; each kind has names of its own. */
-  readonly settings?: Readonly<Record<string, string>>;
+/** Makes an empty server. A commit is on disk when it is answered, so that it outlives a kill. */
+export function startDatabaseServer(kind: DatabaseKind): Promise<DatabaseServer> {
+  return kind === "postgres" ? PostgresServer.start() : MariadbServer.start();
 }
 
-/** Makes an empty server. A commit is on disk when it is answered, so that it outlives a kill. */
-export function startDatabaseServer(
-  kind: DatabaseKind,
-  { settings = {} }: DatabaseServerOptions = {},
-): Promise<DatabaseServer> {
-  return kind === "postgres"
-    ? PostgresServer.start({ settings })
-    : MariadbServer.start({ settings });
+/** The test file's own servers: started when they are first asked for, ended with the file. Its tests leave them well. */
+export function serversOfFile(): (kind: DatabaseKind) => Promise<DatabaseServer> {
+  const started = new Map<DatabaseKind, Promise<DatabaseServer>>();
+  Deno.test.afterAll(async () => {
+    const servers = await Promise.allSettled(started.values());
+    started.clear();
+    for (const server of servers) {
+      if (server.status === "fulfilled") await server.value[Symbol.asyncDispose]();
+    }
+  });
+  return (kind) => {
+    const server = started.get(kind) ?? startDatabaseServer(kind);
+    started.set(kind, server);
+    return server;
+  };
 }
 
 /** Stops the server and its children in their tracks: connections stay, and nobody answers. Disposing lets it go on. */

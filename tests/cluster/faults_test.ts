@@ -12,7 +12,7 @@ import { CODE, RpcError } from "../support/rpc_error.ts";
 import { ownDatabaseTest } from "./cluster_case.ts";
 import { exhaustConnections } from "./connection_hog.ts";
 import { DATABASE_KINDS, type DatabaseKind } from "./database_kinds.ts";
-import { type DatabaseServer, freeze, startDatabaseServer } from "./database_server.ts";
+import { type DatabaseServer, freeze, serversOfFile } from "./database_server.ts";
 import { goOnIfRetriable, ObservedWrites } from "./observed_writes.ts";
 import { eventually, pause } from "./polling.ts";
 import { Servers } from "./servers.ts";
@@ -26,21 +26,7 @@ const FREEZE_MS = 12_000;
 /** In seconds: shorter than the freeze, and long enough for a slow start of it. */
 const TTL_UNDER_FREEZE = 8;
 
-const servers = new Map<DatabaseKind, Promise<DatabaseServer>>();
-
-Deno.test.afterAll(async () => {
-  for (const server of servers.values()) await (await server)[Symbol.asyncDispose]();
-  servers.clear();
-});
-
-/** The file's own, which its tests leave well. */
-function databaseServer(kind: DatabaseKind): Promise<DatabaseServer> {
-  const known = servers.get(kind);
-  if (known !== undefined) return known;
-  const started = startDatabaseServer(kind);
-  servers.set(kind, started);
-  return started;
-}
+const databaseServer = serversOfFile();
 
 interface FaultContext {
   readonly kind: DatabaseKind;

@@ -20,7 +20,7 @@ import { goOnIfRetriable, ObservedWrites } from "./observed_writes.ts";
 import { pause } from "./polling.ts";
 import { Servers } from "./servers.ts";
 
-const ROUNDS = countOfRun("RHINO_CRASH_ROUNDS", 6);
+const ROUNDS = countOfRun("RHINO_CRASH_ROUNDS", 5);
 const SEED = seedOfRun();
 /** So many writes are acknowledged before a kill, at least and at most. */
 const [WRITES_MIN, WRITES_MAX] = [50, 800];

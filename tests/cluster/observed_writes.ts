@@ -11,12 +11,14 @@ import { WriteLog } from "../crash/write_log.ts";
 import { Random } from "../model/random.ts";
 import { ReplayedHistory } from "../model/replayed_history.ts";
 import { EtcdClient } from "../support/etcd_client.ts";
-import { CODE, type RpcError } from "../support/rpc_error.ts";
+import { CODE, RpcError } from "../support/rpc_error.ts";
+import { eventually } from "./polling.ts";
 import type { Servers } from "./servers.ts";
 
 const WRITERS_OF_A_SERVER = 8;
 /** What each watches: all, and parts of what is written. */
 const WATCHED = [["\0", "\0"], ["w/2", "w/4"], ["lease/", "lease0"]] as const;
+const SETTLED_KEY = "settled";
 /** For a client, each of them means that it may try again. */
 const RETRIABLE: readonly number[] = [CODE.UNAVAILABLE, CODE.RESOURCE_EXHAUSTED];
 /** Writes go on again far earlier. */
@@ -140,6 +142,7 @@ export class ObservedWrites implements Disposable {
 
   /** Compares what is there with what was told. Nobody may write meanwhile. */
   async check(): Promise<void> {
+    await this.#settle();
     const { log } = this;
     const { store } = this.#history;
     using client = new EtcdClient(this.#random.pick(this.#servers.all).address);
@@ -157,6 +160,26 @@ export class ObservedWrites implements Disposable {
     }
     // What is checked need not be kept, however many rounds there are.
     store.compact(store.revision);
+  }
+
+  /** A write that failed may still be under way: one that comes after it on each server settles it. */
+  async #settle(): Promise<void> {
+    for (const [server, { client: { kv } }] of this.#servers.all.entries()) {
+      await eventually(`server ${server} takes a write`, async () => {
+        const id = `settle.${this.#rounds++}.${server}`;
+        try {
+          await this.log.write({ id, puts: [SETTLED_KEY], deletes: [] }, async () => {
+            const { header } = await kv.put({ key: SETTLED_KEY, value: `${id} ` });
+            return { revision: Number(header?.revision), changed: true };
+          });
+          return true;
+        } catch (error) {
+          if (!(error instanceof RpcError)) throw error;
+          goOnIfRetriable(error);
+          return false;
+        }
+      });
+    }
   }
 
   async #checkLeases({ lease }: EtcdClient): Promise<void> {

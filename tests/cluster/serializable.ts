@@ -66,10 +66,21 @@ export const READS: Readonly<Record<string, Read>> = {
     assert(response?.response.case === "responseRange");
     return valuesOf(response.response.value).join();
   },
-  "kept value": async ({ kv }, key) => {
+  // Compares, so that it is known from before what the key holds.
+  comparing: async ({ kv }, key) => {
     const { responses: [response] } = await kv.txn({
       compare: [compare(key, ["version", ">", 0])],
       success: [op.range({ key })],
+    });
+    assert(response?.response.case === "responseRange");
+    return valuesOf(response.response.value).join();
+  },
+  // It might write, and so it takes the way of the writes.
+  writing: async ({ kv }, key) => {
+    const { responses: [response] } = await kv.txn({
+      compare: [compare(key, ["version", ">", 0])],
+      success: [op.range({ key })],
+      failure: [op.put({ key })],
     });
     assert(response?.response.case === "responseRange");
     return valuesOf(response.response.value).join();

@@ -12,6 +12,7 @@ import assert from "node:assert/strict";
 import { seedOfRun } from "../model/random.ts";
 import type { EtcdClient } from "../support/etcd_client.ts";
 import { revisionOf, valuesOf } from "../support/readable.ts";
+import { prefixEnd } from "../support/service_case.ts";
 import { compare, op } from "../support/txn_parts.ts";
 import { clusterTest } from "./cluster_case.ts";
 import { assertFreshReads, assertSerializable, READS } from "./serializable.ts";
@@ -32,12 +33,23 @@ for (const count of [2, 3]) {
   );
 }
 
+// With one connection a server can neither wait for its turn nor listen; with two it can only do the former.
+for (const connections of [1, 2]) {
+  clusterTest(
+    `clients of servers with ${connections} connections each are strictly serializable (RHINO_SEED=${SEED})`,
+    { fresh: true, flags: [`--max-connections=${connections}`] },
+    async ({ servers }) => {
+      await assertSerializable(servers, { seed: SEED - connections });
+    },
+  );
+}
+
 for (const [name, read] of Object.entries(READS)) {
   clusterTest(
     `a ${name} read on one server is never older than what another acknowledged`,
     {},
     async ({ servers, key }) => {
-      await assertFreshReads(servers, key(name.replace(" ", "-")), [read]);
+      await assertFreshReads(servers, key(name), [read]);
     },
   );
 }
@@ -59,6 +71,26 @@ clusterTest("many fresh reads at once are all new enough", {}, async ({ servers,
     }),
   );
 });
+
+clusterTest(
+  "a count on one server has all that others added and took away",
+  {},
+  async ({ servers, key }) => {
+    const range = { key: key(""), rangeEnd: prefixEnd(key("")) };
+    for (let turn = 0; turn < READS_PER_CLIENT; turn++) {
+      const writer = servers.client(turn % 3).kv;
+      const { kv } = servers.client((turn + 1) % 3);
+      await writer.put({ key: key(`${turn}`) });
+      assert.equal((await kv.range({ ...range, countOnly: true })).count, BigInt(turn + 1));
+      assert.equal((await kv.range({ ...range, limit: 1 })).count, BigInt(turn + 1));
+      await writer.put({ key: key("more") });
+      assert.equal((await kv.range({ ...range, countOnly: true })).count, BigInt(turn + 2));
+      await writer.deleteRange({ key: key("more") });
+      assert.equal((await kv.range({ ...range, countOnly: true })).count, BigInt(turn + 1));
+      assert.equal((await kv.deleteRange({ key: key("more") })).deleted, 0n);
+    }
+  },
+);
 
 clusterTest(
   "counters that clients of all servers raise by compare-and-swap lose no count",

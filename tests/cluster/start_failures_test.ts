@@ -6,7 +6,7 @@ import { freePort } from "../support/free_port.ts";
 import { ownDatabaseTest } from "./cluster_case.ts";
 import { exhaustConnections } from "./connection_hog.ts";
 import { DATABASE_KINDS, type DatabaseKind } from "./database_kinds.ts";
-import { type DatabaseServer, freeze, startDatabaseServer } from "./database_server.ts";
+import { type DatabaseServer, freeze, serversOfFile } from "./database_server.ts";
 import { Servers } from "./servers.ts";
 
 /** In some text of its own, so that it is found in whatever is printed. */
@@ -14,19 +14,7 @@ const PASSWORD = "wr0ng!sEcret";
 /** A server that waits for longer is taken for one that hangs. */
 const START_MS_MAX = 25_000;
 
-const started = new Map<DatabaseKind, Promise<DatabaseServer>>();
-
-Deno.test.afterAll(async () => {
-  for (const server of started.values()) await (await server)[Symbol.asyncDispose]();
-  started.clear();
-});
-
-/** The file's own, which its tests leave well. */
-function databaseServer(kind: DatabaseKind): Promise<DatabaseServer> {
-  const known = started.get(kind) ?? startDatabaseServer(kind);
-  started.set(kind, known);
-  return known;
-}
+const databaseServer = serversOfFile();
 
 interface StartContext {
   readonly kind: DatabaseKind;

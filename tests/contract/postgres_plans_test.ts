@@ -51,7 +51,7 @@ const VALUES: Partial<Record<StatementName, readonly string[]>> = {
       `ARRAY[40]`,
     ])
     .concat([`ARRAY['\\x12']::bytea[]`, `ARRAY[true]`, `ARRAY['/key/6']::bytea[]`])
-    .concat([EMPTY, EMPTY, EMPTY, EMPTY, EMPTY, EMPTY, EMPTY, "'c'", "'i'"]),
+    .concat([EMPTY, EMPTY, EMPTY, EMPTY, EMPTY, EMPTY, EMPTY, "'c'", "'i'", "7"]),
   trimStep: ["-1", "true", "0", "9000", "1000", "0"],
 };
 
