@@ -4,7 +4,7 @@ import { BackendError, type Batch, type Turn } from "../contract.ts";
 import { finishInTime, type Lane, type Lanes } from "../sql/lanes.ts";
 import { appendBatch, undo } from "./appending.ts";
 import { HELD_S } from "./connecting.ts";
-import { readFailure } from "./errors.ts";
+import { describe, isConflict, readFailure } from "./errors.ts";
 import { fillIn } from "./literals.ts";
 import type { Session } from "./session.ts";
 import { STATEMENTS } from "./statements.ts";
@@ -29,6 +29,8 @@ export async function takeTurn(lanes: Lanes<Session>, options: TurnOptions): Pro
     );
   } catch (error) {
     lane.destroy();
+    // Another node of a cluster was first: a lost race like any other.
+    if (isConflict(error)) throw new BackendError("conflict", describe(error), { cause: error });
     throw readFailure(error);
   }
   return createTurn(lane, options);

@@ -24,7 +24,14 @@ export function lockForServer(path: string): ServerLock {
   }
   file.truncateSync(0);
   file.writeSync(new TextEncoder().encode(`${Deno.pid}\n`));
-  return { file, release: () => file.close() };
+  return {
+    file,
+    release() {
+      // Closing alone leaves it to a program that is just being started, which has a copy of all that is open here.
+      file.unlockSync();
+      file.close();
+    },
+  };
 }
 
 /** Who wrote the lock file; where it cannot be read while locked (Windows), nothing. */

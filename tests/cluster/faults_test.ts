@@ -18,7 +18,7 @@ import { eventually, pause } from "./polling.ts";
 import { Servers } from "./servers.ts";
 
 const SEED = seedOfRun();
-const CUTS = 60;
+const CUTS = 40;
 const CUT_PAUSE_MS = 40;
 /** A write is given up after 7 s, and looked at twice a second; the rest is for a busy machine. */
 const WRITE_MS_MAX = 12_000;
