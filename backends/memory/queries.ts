@@ -13,14 +13,15 @@ import type {
   RangeQuery,
   Size,
 } from "../contract.ts";
-import { leaseClockMs, type MemoryStore, type Moment } from "./store.ts";
+import { leaseNowMs } from "../lease_clock.ts";
+import type { MemoryStore, Moment } from "./store.ts";
 import { compareKeys } from "./versions.ts";
 
 /** What a row takes up besides its bytes; a rough figure, for `size` only. */
 const ROW_OVERHEAD_BYTES = 64;
 
-export function load(store: MemoryStore, query: LoadQuery, moment: Moment): Loaded {
-  const clockMs = leaseClockMs(store, moment);
+export function load(store: MemoryStore, query: LoadQuery, { nowMs, leaseGapMs }: Moment): Loaded {
+  const clockMs = leaseNowMs({ ...store.leaseTime, nowMs }, leaseGapMs);
   const revision = query.revision === 0 ? Infinity : query.revision;
   return {
     head: store.head,
@@ -78,8 +79,8 @@ function leaseRow(store: MemoryStore, id: bigint, clockMs: number): LeaseRow | n
 }
 
 /** All leases, those that expire first in front. */
-export function leaseRows(store: MemoryStore, moment: Moment): LeaseRow[] {
-  const clockMs = leaseClockMs(store, moment);
+export function leaseRows(store: MemoryStore, { nowMs, leaseGapMs }: Moment): LeaseRow[] {
+  const clockMs = leaseNowMs({ ...store.leaseTime, nowMs }, leaseGapMs);
   const rows = [...store.leases].map(([id, { ttl, expiresAtMs }]) => ({
     id,
     ttl,

@@ -10,6 +10,7 @@ import {
   type TrimQuery,
   type TrimResult,
 } from "../contract.ts";
+import { type LeaseTime, timeAfterAppend } from "../lease_clock.ts";
 import { createVersions, type Versions } from "./versions.ts";
 
 export interface StoredLease {
@@ -34,9 +35,7 @@ export interface MemoryStore {
   head: Head;
   /** The ids of all batches, by index. */
   readonly batchIds: string[];
-  appendedAtMs: number;
-  /** How long the lease clock has stood still, in all. */
-  leasePauseMs: number;
+  leaseTime: LeaseTime;
   readonly members: Map<bigint, SeenMember>;
   /** Told of each append; one for each iteration of `changes`. */
   readonly listeners: Set<() => void>;
@@ -56,8 +55,7 @@ export function createStore(options: { clusterId: bigint; nowMs: number }): Memo
     log: [],
     head: FIRST_HEAD,
     batchIds: [FIRST_HEAD.batchId],
-    appendedAtMs: options.nowMs,
-    leasePauseMs: 0,
+    leaseTime: { appendedAtMs: options.nowMs, pauseMs: 0 },
     members: new Map(),
     listeners: new Set(),
     trimTarget: -1,
@@ -69,17 +67,6 @@ export function createStore(options: { clusterId: bigint; nowMs: number }): Memo
 export interface Moment {
   readonly nowMs: number;
   readonly leaseGapMs: number;
-}
-
-/** The time by which leases run: it stands still in a gap between two appends that is too long. */
-export function leaseClockMs(store: MemoryStore, { nowMs, leaseGapMs }: Moment): number {
-  const gapMs = gapSince(store, nowMs);
-  return nowMs - store.leasePauseMs - (gapMs > leaseGapMs ? gapMs : 0);
-}
-
-/** A clock that was set back tells nothing. */
-function gapSince(store: MemoryStore, nowMs: number): number {
-  return Math.max(0, nowMs - store.appendedAtMs);
 }
 
 export function isSameHead(a: Head, b: Head): boolean {
@@ -109,10 +96,9 @@ export function applyBatch(store: MemoryStore, batch: Batch, moment: Moment): vo
 }
 
 function applyLeases(store: MemoryStore, batch: Batch, { nowMs, leaseGapMs }: Moment): void {
-  const gapMs = gapSince(store, nowMs);
-  if (gapMs > leaseGapMs || batch.resumesLeases) store.leasePauseMs += gapMs;
-  store.appendedAtMs = nowMs;
-  const clockMs = nowMs - store.leasePauseMs;
+  const gapMs = batch.resumesLeases ? 0 : leaseGapMs;
+  store.leaseTime = timeAfterAppend(store.leaseTime, { nowMs, gapMs });
+  const clockMs = nowMs - store.leaseTime.pauseMs;
   for (const { id, state } of batch.leases) {
     if (state === null) store.leases.delete(id);
     else store.leases.set(id, { ttl: state.ttl, expiresAtMs: clockMs + state.remainingMs });

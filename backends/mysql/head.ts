@@ -1,7 +1,7 @@
 /** The head's row as the contract's head. */
 
 import { BackendError, type Head } from "../contract.ts";
-import { type LeaseClock, leaseNowMs } from "../sql/lease_clock.ts";
+import { type LeaseClock, leaseNowMs } from "../lease_clock.ts";
 import type { Row } from "./session.ts";
 import { SUB_BITS, SUBS_MAX } from "./statements.ts";
 

@@ -21,26 +21,15 @@ export function fitsPacket(
  */
 export function packQueries(statements: readonly string[], packetBytesMax: number): string[][] {
   const room = packetBytesMax - OVERHEAD_BYTES;
-  const queries: string[][] = [];
-  let query: string[] = [];
-  let size = 0;
-  for (const statement of statements) {
-    if (statement.length > room) {
-      throw new BackendError(
-        "full",
-        `a statement of ${statement.length} bytes is larger than the server's max_allowed_packet, ${packetBytesMax}`,
-      );
-    }
-    if (query.length > 0 && size + statement.length + 1 > room) {
-      queries.push(query);
-      query = [];
-      size = 0;
-    }
-    query.push(statement);
-    size += statement.length + 1;
+  const tooLong = statements.find(({ length }) => length > room);
+  if (tooLong !== undefined) {
+    throw new BackendError(
+      "full",
+      `a statement of ${tooLong.length} bytes is larger than the server's max_allowed_packet, ${packetBytesMax}`,
+    );
   }
-  if (query.length > 0) queries.push(query);
-  return queries;
+  // A semicolon follows each.
+  return groupTexts(statements, { bytes: room - 1, count: Infinity });
 }
 
 /** Texts in groups that have some bytes each, or one text that has more; for lists that go into a statement each. */

@@ -8,7 +8,8 @@
 import { Buffer } from "node:buffer";
 import type { Head, RangePage, RangeQuery } from "../contract.ts";
 import { unframe } from "../sql/frame.ts";
-import { keyOfKv, successor } from "../sql/kv_key.ts";
+import { successor } from "../keys.ts";
+import { keyOfKv } from "../sql/kv_key.ts";
 import { type Chunk, ChunkSizer, type RowSizes } from "./chunks.ts";
 import { boundAbove } from "./head.ts";
 import { fillIn } from "./literals.ts";

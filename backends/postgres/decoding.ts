@@ -2,7 +2,7 @@
 
 import type { Buffer } from "node:buffer";
 import { BackendError, type Head } from "../contract.ts";
-import type { LeaseClock } from "../sql/lease_clock.ts";
+import type { LeaseClock } from "../lease_clock.ts";
 import type { BatchPlace } from "../sql/ring.ts";
 
 /** The head of a snapshot, and the clocks beside it. */

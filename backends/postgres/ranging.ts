@@ -14,7 +14,8 @@ import {
   type RangePage,
   type RangeQuery,
 } from "../contract.ts";
-import { keyOfKv, successor } from "../sql/kv_key.ts";
+import { successor } from "../keys.ts";
+import { keyOfKv } from "../sql/kv_key.ts";
 import { decodeHead, decodeInt } from "./decoding.ts";
 import { idBehind } from "./log_ids.ts";
 import { Page } from "./page.ts";

@@ -3,7 +3,7 @@
 import { Buffer } from "node:buffer";
 import type { Head, LeaseRow, Loaded, LoadQuery, Member, Outcome, Presence } from "../contract.ts";
 import { unframe } from "../sql/frame.ts";
-import { leaseNowMs } from "../sql/lease_clock.ts";
+import { leaseNowMs } from "../lease_clock.ts";
 import { type BatchPlace, outcomeOf, slotOf } from "../sql/ring.ts";
 import { byteaArray, int8Array, readArray } from "./arrays.ts";
 import { decodeHead, decodeInt, decodePlace } from "./decoding.ts";

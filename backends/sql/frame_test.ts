@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { frameKv, frameSize, splitFrames, unframe } from "./frame.ts";
-import { keyOfKv, successor } from "./kv_key.ts";
+import { successor } from "../keys.ts";
+import { keyOfKv } from "./kv_key.ts";
 
 /** Around each step of the length's varint. */
 const SIZES = [0, 1, 127, 128, 16_383, 16_384, 2_097_151, 2_097_152];

@@ -20,10 +20,3 @@ export function keyOfKv(kv: Uint8Array): Uint8Array {
   }
   throw new BackendError("corrupt", "a stored key-value has no key");
 }
-
-/** The least key above this one. */
-export function successor(key: Uint8Array): Uint8Array {
-  const next = new Uint8Array(key.length + 1);
-  next.set(key);
-  return next;
-}

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { leaseNowMs } from "./lease_clock.ts";
+import { leaseNowMs } from "../lease_clock.ts";
 import { BATCH_SLOTS, hasBatch, outcomeOf, slotOf } from "./ring.ts";
 
 Deno.test("the ring tells batches that are there from those that are not, and admits what it forgot", () => {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { Batch, Head, LogRow } from "../contract.ts";
 import type { Database } from "./driver.ts";
-import type { LeaseTime } from "./lease_time.ts";
+import type { LeaseTime } from "../lease_clock.ts";
 import { SUBS_MAX } from "./statements.ts";
 import { inWriteTransaction } from "./transaction.ts";
 

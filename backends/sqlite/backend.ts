@@ -21,6 +21,7 @@ import {
   type TrimQuery,
   type TrimResult,
 } from "../contract.ts";
+import { leaseNowMs, type LeaseTime, timeAfterAppend } from "../lease_clock.ts";
 import { writeBatch } from "./appending.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { countSlice, type Slice } from "./counting.ts";
@@ -28,7 +29,6 @@ import type { Database } from "./driver.ts";
 import { Durability } from "./durability.ts";
 import { isDiskFailure } from "./errors.ts";
 import { readHistory } from "./history.ts";
-import { leaseClockMs, type LeaseTime, timeAfterAppend } from "./lease_time.ts";
 import type { OpenedDatabase } from "./opening.ts";
 import { packNewest } from "./packing.ts";
 import { readSlice, startPage } from "./ranging.ts";
@@ -225,8 +225,8 @@ export class SqliteBackend implements Backend {
   }
 
   get #leaseClockMs(): number {
-    const { now, leaseGapMs: gapMs } = this.#options;
-    return leaseClockMs(this.#leaseTime, { nowMs: now(), gapMs });
+    const { now, leaseGapMs } = this.#options;
+    return leaseNowMs({ ...this.#leaseTime, nowMs: now() }, leaseGapMs);
   }
 
   leaseKeys(id: bigint): Promise<{ head: Head; kvs: readonly Uint8Array[] }> {

@@ -6,7 +6,8 @@
 import { Buffer } from "node:buffer";
 import type { KeySpan } from "../contract.ts";
 import type { Database } from "./driver.ts";
-import { keyAt, successor } from "./keys.ts";
+import { successor } from "../keys.ts";
+import { keyAt } from "./keys.ts";
 
 /** Keys at the newest in one slice; some 5 ms of the event loop. */
 const SLICE_KEYS = 20_000;

@@ -13,10 +13,3 @@ export function keyAt(
     : query.keyAfterBefore.get<[Uint8Array]>(start, offset, end);
   return row?.[0] ?? null;
 }
-
-/** The first key behind this one. */
-export function successor(key: Uint8Array): Uint8Array {
-  const next = new Uint8Array(key.length + 1);
-  next.set(key);
-  return next;
-}

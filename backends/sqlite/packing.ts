@@ -2,7 +2,8 @@
 
 import type { KeySpan, PackedKvs, RangeQuery } from "../contract.ts";
 import type { Database } from "./driver.ts";
-import { keyAt, successor } from "./keys.ts";
+import { successor } from "../keys.ts";
+import { keyAt } from "./keys.ts";
 
 /** Rows by which the size of the others is guessed. */
 const SAMPLE_ROWS = 8;

@@ -9,7 +9,8 @@
 import type { RangeQuery } from "../contract.ts";
 import { type Chunk, ChunkSizer } from "./chunks.ts";
 import type { Database } from "./driver.ts";
-import { keyAt, successor } from "./keys.ts";
+import { successor } from "../keys.ts";
+import { keyAt } from "./keys.ts";
 
 /** A slice ends with the chunk in which it has looked at so many rows; some 10 ms of the event loop. */
 const SLICE_ROWS = 5_000;

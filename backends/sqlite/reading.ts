@@ -2,7 +2,7 @@
 
 import { BackendError, type Head, type LeaseRow, type LoadQuery } from "../contract.ts";
 import type { Database } from "./driver.ts";
-import type { LeaseTime } from "./lease_time.ts";
+import type { LeaseTime } from "../lease_clock.ts";
 
 export interface StoredHead extends LeaseTime {
   readonly head: Head;

@@ -40,7 +40,7 @@ export class Compactor implements AsyncDisposable {
   #isStale = false;
   readonly #closing = new AbortController();
   /** Whether this server compacted last: no other can have trimmed yet when it makes its checksum. */
-  #isHashed = true;
+  #compactedLast = true;
   #later: ReturnType<typeof setTimeout> | undefined;
   /** When the last compaction was seen, whoever made it. */
   #compactedMs = -Infinity;
@@ -56,7 +56,7 @@ export class Compactor implements AsyncDisposable {
       if (head.compactRevision === compactRevision) return;
       compactRevision = head.compactRevision;
       this.#compactedMs = options.now();
-      this.#isHashed = isOwn;
+      this.#compactedLast = isOwn;
       if (isOwn) this.#trim();
       else this.#trimLater();
     });
@@ -104,7 +104,7 @@ export class Compactor implements AsyncDisposable {
     while (this.#isStale && !this.#closing.signal.aborted) {
       this.#isStale = false;
       const { compactRevision } = this.#options.store.head;
-      if (this.#isHashed) await this.#hash(compactRevision);
+      if (this.#compactedLast) await this.#hash(compactRevision);
       for (let done = false; !done && !this.#closing.signal.aborted;) {
         done = await this.#step(compactRevision);
       }

@@ -4,7 +4,7 @@ import { executable } from "../support/databases/executables.ts";
 import { connectionTo } from "../support/databases/mariadb_client.ts";
 import type { DatabaseKind } from "./database_kinds.ts";
 import type { DatabaseServer } from "./database_server.ts";
-import { eventually } from "./polling.ts";
+import { eventually } from "../support/polling.ts";
 
 const CLIENTS = 5;
 

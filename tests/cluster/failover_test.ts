@@ -16,7 +16,7 @@ import { valuesOf } from "../support/readable.ts";
 import { assertFails, CODE, RpcError } from "../support/rpc_error.ts";
 import { ownDatabaseTest } from "./cluster_case.ts";
 import { goOnIfRetriable, ObservedWrites } from "./observed_writes.ts";
-import { eventually } from "./polling.ts";
+import { eventually } from "../support/polling.ts";
 import { Servers } from "./servers.ts";
 
 const SEED = seedOfRun();

@@ -14,7 +14,7 @@ import { exhaustConnections } from "./connection_hog.ts";
 import { DATABASE_KINDS, type DatabaseKind } from "./database_kinds.ts";
 import { type DatabaseServer, freeze, serversOfFile } from "./database_server.ts";
 import { goOnIfRetriable, ObservedWrites } from "./observed_writes.ts";
-import { eventually, pause } from "./polling.ts";
+import { eventually, pause } from "../support/polling.ts";
 import { Servers } from "./servers.ts";
 
 const SEED = seedOfRun();

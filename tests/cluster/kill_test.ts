@@ -17,7 +17,7 @@ import { clusterTest, ownDatabaseTest } from "./cluster_case.ts";
 import { DATABASE_KINDS } from "./database_kinds.ts";
 import { startDatabaseServer } from "./database_server.ts";
 import { goOnIfRetriable, ObservedWrites } from "./observed_writes.ts";
-import { pause } from "./polling.ts";
+import { pause } from "../support/polling.ts";
 import { Servers } from "./servers.ts";
 
 const ROUNDS = countOfRun("RHINO_CRASH_ROUNDS", 5);

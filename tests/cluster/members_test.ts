@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { EtcdClient } from "../support/etcd_client.ts";
 import { clusterTest } from "./cluster_case.ts";
-import { eventually } from "./polling.ts";
+import { eventually } from "../support/polling.ts";
 import type { Servers } from "./servers.ts";
 
 /** A server that says nothing any more counts as a member for 12 s. */

@@ -12,7 +12,7 @@ import { Random } from "../model/random.ts";
 import { ReplayedHistory } from "../model/replayed_history.ts";
 import { EtcdClient } from "../support/etcd_client.ts";
 import { CODE, RpcError } from "../support/rpc_error.ts";
-import { eventually } from "./polling.ts";
+import { eventually } from "../support/polling.ts";
 import type { Servers } from "./servers.ts";
 
 const WRITERS_OF_A_SERVER = 8;

@@ -12,7 +12,7 @@ import { PgBouncer } from "../support/databases/pgbouncer.ts";
 import { PostgresServer } from "../support/databases/postgres_server.ts";
 import { CODE, RpcError } from "../support/rpc_error.ts";
 import { ownDatabaseTest } from "./cluster_case.ts";
-import { pause } from "./polling.ts";
+import { pause } from "../support/polling.ts";
 import { assertFreshReads, assertSerializable } from "./serializable.ts";
 import { Servers } from "./servers.ts";
 

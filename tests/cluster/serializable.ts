@@ -7,7 +7,7 @@ import { ReplayedHistory } from "../model/replayed_history.ts";
 import type { EtcdClient } from "../support/etcd_client.ts";
 import { valuesOf } from "../support/readable.ts";
 import { compare, op } from "../support/txn_parts.ts";
-import { eventually } from "./polling.ts";
+import { eventually } from "../support/polling.ts";
 import type { Servers } from "./servers.ts";
 
 const CLIENTS = 12;

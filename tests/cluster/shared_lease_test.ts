@@ -7,7 +7,7 @@ import { keysOf } from "../support/readable.ts";
 import { assertFails, CODE } from "../support/rpc_error.ts";
 import { prefixEnd } from "../support/service_case.ts";
 import { clusterTest } from "./cluster_case.ts";
-import { eventually, pause } from "./polling.ts";
+import { eventually, pause } from "../support/polling.ts";
 import type { Servers } from "./servers.ts";
 
 const LONG_TTL = 600;

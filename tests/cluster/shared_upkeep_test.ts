@@ -10,7 +10,7 @@ import type { EtcdClient } from "../support/etcd_client.ts";
 import { assertFails, CODE } from "../support/rpc_error.ts";
 import { op } from "../support/txn_parts.ts";
 import { clusterTest } from "./cluster_case.ts";
-import { eventually } from "./polling.ts";
+import { eventually } from "../support/polling.ts";
 
 const COMPACTED = [
   CODE.OUT_OF_RANGE,

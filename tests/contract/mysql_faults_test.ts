@@ -1,6 +1,7 @@
 /** MariaDB in trouble, and several servers on one store. */
 
 import assert from "node:assert/strict";
+import { eventually, put } from "./fault_parts.ts";
 import { type Backend, BackendError, type OpenOptions } from "../../backends/contract.ts";
 import { open } from "../../backends/mysql/mod.ts";
 import { missingFor } from "../support/databases/installed.ts";
@@ -14,10 +15,6 @@ import {
   putRow,
   range,
 } from "./subject.ts";
-
-const POLL_MS = 20;
-/** Waits for what comes in some milliseconds on an idle machine. */
-const PATIENCE_MS = 20_000;
 
 interface Scene {
   readonly server: MariadbServer;
@@ -48,21 +45,6 @@ async function checkFact(server: MariadbServer, check: (scene: Scene) => Promise
     });
   } finally {
     await Promise.all(joined.map((backend) => backend.close()));
-  }
-}
-
-/** Appends one row at the present head. */
-async function put(backend: Backend, key: string): Promise<void> {
-  const head = await backend.head();
-  const rows = [putRow(bytes(key), { revision: head.revision + 1 })];
-  await backend.append(batchAt(head, { rows }));
-}
-
-async function eventually(check: () => Promise<boolean>): Promise<void> {
-  const giveUpAt = performance.now() + PATIENCE_MS;
-  while (!await check()) {
-    assert.ok(performance.now() < giveUpAt, "waited too long");
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
 

@@ -1,6 +1,8 @@
 /** Who may import whom. The longest prefix that fits a path is its layer. */
 
 const CONTRACT = "backends/contract.ts";
+/** What every store stands on. */
+const STORE = [CONTRACT, "backends/lease_clock.ts", "backends/keys.ts"];
 const BASE = ["src/errors.ts", "src/limits.ts"];
 const ENGINE = [CONTRACT, ...BASE, "src/wire/", "src/mvcc/"];
 
@@ -54,12 +56,14 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   // The stores: know no etcd.
   [CONTRACT]: ["backends/rows.ts"],
   "backends/rows.ts": [],
+  "backends/lease_clock.ts": [],
+  "backends/keys.ts": [],
   "backends/registry.ts": [CONTRACT, "backends/"],
-  "backends/sql/": [CONTRACT],
-  "backends/memory/": [CONTRACT],
-  "backends/sqlite/": [CONTRACT],
-  "backends/postgres/": [CONTRACT, "backends/sql/"],
-  "backends/mysql/": [CONTRACT, "backends/sql/"],
+  "backends/sql/": STORE,
+  "backends/memory/": STORE,
+  "backends/sqlite/": STORE,
+  "backends/postgres/": [...STORE, "backends/sql/"],
+  "backends/mysql/": [...STORE, "backends/sql/"],
 
   "gen/": [],
   "proto/": [],
