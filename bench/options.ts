@@ -1,7 +1,7 @@
 /** The command line of the benchmark. */
 
 import { parseArgs } from "node:util";
-import { isServerName, KINE_CONNECTIONS, SERVER_NAMES, type ServerName } from "./servers.ts";
+import { isServerName, SERVER_NAMES, type ServerName } from "./servers.ts";
 import {
   FULL_GROWTH,
   FULL_SIZES,
@@ -62,8 +62,7 @@ export function parseOptions(args: readonly string[]): Options {
     store,
     rounds: readCount("rounds", values.rounds) ?? (values.quick ? 1 : DEFAULT_ROUNDS),
     servers: readServers(values.servers ?? DEFAULT_SERVERS[store]),
-    kineConnections: readCount("kine-connections", values["kine-connections"], 0) ??
-      KINE_CONNECTIONS[store],
+    kineConnections: readCount("kine-connections", values["kine-connections"], 0) ?? 0,
     sizes,
     isFull: sizeNames().every((name) => sizes[name] === FULL_SIZES[name]),
     growth: values.growth
@@ -82,7 +81,7 @@ export function helpText(): string {
     `  --store NAME (sqlite), one of ${STORE_NAMES.join(",")}: where they keep their data`,
     `  --rounds N (${DEFAULT_ROUNDS}; 1 with --quick)`,
     `  --servers NAMES (${DEFAULT_SERVERS.sqlite}; without etcd on a database server)`,
-    `  --kine-connections N (0, its own default, which is no limit; ${KINE_CONNECTIONS.postgres} on PostgreSQL, as Rhino)`,
+    "  --kine-connections N (0, its own default, which is no limit)",
     "  --quick   small sizes, some 20 s: shows that it works, and no more",
     "  --report  write the run's section of bench/report.md",
     ...sizes,

@@ -11,6 +11,8 @@ import { type Bar, MEMORY, READY, type Workload, WORKLOADS } from "./workloads.t
 
 export interface Run {
   readonly store: StoreName;
+  /** 0 for kine's own default, which is no limit. */
+  readonly kineConnections: number;
   readonly date: Date;
   readonly machine: string;
   /** The database server, if the store has one. */
@@ -43,19 +45,23 @@ const REPORTED: readonly Workload[] = [
 /** Peers with which there is nothing to compare: only Rhino does these. */
 const WITHOUT_PEERS = new Set<Workload>([ONE_SERVER, ...HALVES]);
 
-export function sectionTitle(store: StoreName): string {
-  return `On ${STORE_TITLES[store]}`;
+/** The titles of a store's sections: kine as it comes, and with a limit to its connections. */
+export function sectionTitles(store: StoreName): { asItComes: string; limited: string } {
+  const asItComes = `On ${STORE_TITLES[store]}`;
+  return { asItComes, limited: `${asItComes}, kine's connections limited` };
 }
 
 export function sectionText(run: Run): string {
+  const { asItComes, limited } = sectionTitles(run.store);
+  const title = run.kineConnections === 0 ? asItComes : limited;
   return [
-    `## ${sectionTitle(run.store)}\n`,
+    `## ${title}\n`,
     ...facts(run).map((fact) => `- ${fact}`),
     "",
-    `### Ratios on ${STORE_TITLES[run.store]}\n`,
+    `### Ratios ${title.replace("On", "on")}\n`,
     ratioTable(run),
     "",
-    `### Rows on ${STORE_TITLES[run.store]}\n`,
+    `### Rows ${title.replace("On", "on")}\n`,
     rowTable(run.rows),
     "",
   ].join("\n");

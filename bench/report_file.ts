@@ -1,7 +1,7 @@
 /** The report as a whole: a section for each store and kind of run, each as its last run has left it. */
 
 import { growthTitle } from "./growth_report.ts";
-import { sectionTitle } from "./report.ts";
+import { sectionTitles } from "./report.ts";
 import { STORE_NAMES } from "./stores.ts";
 
 const INTRODUCTION = `# Benchmark
@@ -16,7 +16,7 @@ Each section is one run on one machine; [README.md](README.md) tells how to make
 
 /** In the order of the report; what has another title is left out. */
 const TITLES: readonly string[] = [
-  ...STORE_NAMES.map(sectionTitle),
+  ...STORE_NAMES.flatMap((store) => Object.values(sectionTitles(store))),
   ...STORE_NAMES.map(growthTitle),
 ];
 

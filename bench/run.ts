@@ -19,7 +19,7 @@ export interface Listener {
 
 /** @throws {Error} if the load generator cannot be built, or Rhino or the database not be started. */
 export async function runBenchmark(options: Options, listener: Listener = {}): Promise<Run> {
-  const { store, rounds, sizes, isFull } = options;
+  const { store, kineConnections, rounds, sizes, isFull } = options;
   const loadgen = await buildLoadgen();
   const { contenders, leftOut } = await prepareServers(options, listener);
   await using stack = new AsyncDisposableStack();
@@ -28,6 +28,7 @@ export async function runBenchmark(options: Options, listener: Listener = {}): P
   if (engine !== undefined) stack.use(engine);
   const run = {
     store,
+    kineConnections,
     date: new Date(),
     machine,
     engine: engine?.description,

@@ -46,16 +46,6 @@ export interface Contender {
 /** Rhino's default number of connections to a database server. */
 const CONNECTIONS = DEFAULT_CONFIG.maxConnections;
 
-/**
- * kine keeps its own default, no limit, where that is no handicap. On PostgreSQL, which starts a process for each
- * connection, it is: in trials with 128 clients kine created half as many keys a second, or fewer.
- */
-export const KINE_CONNECTIONS = {
-  sqlite: 0,
-  postgres: CONNECTIONS,
-  mysql: 0,
-} as const satisfies Record<StoreName, number>;
-
 export interface Setting {
   readonly store: StoreName;
   /** kine's connections to a database server; 0 for its own default, which is no limit. */

@@ -15,7 +15,7 @@ import {
 } from "./arrays.ts";
 import { writeId } from "./log_ids.ts";
 import type { Session, Value } from "./session.ts";
-import { SUBS_MAX } from "./statements.ts";
+import { type StatementName, SUBS_MAX } from "./statements.ts";
 
 export interface AppendContext {
   readonly leaseGapMs: number;
@@ -26,28 +26,52 @@ export interface AppendContext {
   memberId: bigint;
 }
 
-/** The parameters of a batch, to be sent as often as need be. */
-export function encodeBatch(batch: Batch, context: AppendContext): Value[] {
-  const { base, head, rows, leases, records } = batch;
+/** A batch as it is sent, as often as need be. */
+export interface EncodedBatch {
+  readonly statement: Extract<StatementName, "append" | "appendRows">;
+  readonly values: readonly Value[];
+  readonly baseIndex: number;
+}
+
+export function encodeBatch(batch: Batch, context: AppendContext): EncodedBatch {
+  const { base, head, rows } = batch;
   assert.ok(head.index === base.index + 1, "a batch moves the index by one");
   assert.ok(head.revision >= base.revision, "the revision never goes back");
   assert.ok(head.compactRevision >= base.compactRevision, "nor does the compact revision");
-  const granted = leases.flatMap(({ id, state }) => state === null ? [] : [{ id, ...state }]);
-  const put = records.flatMap(({ name, value }) => value === null ? [] : [{ name, value }]);
-  const nameOf = ({ name }: { readonly name: string }) => Buffer.from(name);
-  return [
+  const values = [
     base.index,
     base.batchId,
     head.index,
     head.revision,
+    head.batchId,
+    context.leaseGapMs,
+    slotOf(head.index),
+    ...encodeRows(rows, base.revision),
+    context.channel,
+    context.instance,
+    String(BigInt.asIntN(64, context.memberId)),
+  ];
+  if (hasOnlyRows(batch)) return { statement: "appendRows", values, baseIndex: base.index };
+  values.push(...encodeRest(batch));
+  return { statement: "append", values, baseIndex: base.index };
+}
+
+function hasOnlyRows({ base, head, leases, records, resumesLeases }: Batch): boolean {
+  return leases.length === 0 && records.length === 0 && !resumesLeases &&
+    head.compactRevision === base.compactRevision && head.recordsIndex === base.recordsIndex &&
+    head.leasesIndex === base.leasesIndex;
+}
+
+/** What a batch has beside its rows. */
+function encodeRest({ head, leases, records, resumesLeases }: Batch): Value[] {
+  const granted = leases.flatMap(({ id, state }) => state === null ? [] : [{ id, ...state }]);
+  const put = records.flatMap(({ name, value }) => value === null ? [] : [{ name, value }]);
+  const nameOf = ({ name }: { readonly name: string }) => Buffer.from(name);
+  return [
     head.compactRevision,
     head.recordsIndex,
     head.leasesIndex,
-    head.batchId,
-    context.leaseGapMs,
-    batch.resumesLeases,
-    slotOf(head.index),
-    ...encodeRows(rows, base.revision),
+    resumesLeases,
     int8Array(granted.map(({ id }) => id)),
     int8Array(granted.map(({ ttl }) => BigInt(ttl))),
     int8Array(granted.map(({ remainingMs }) => BigInt(Math.round(remainingMs)))),
@@ -55,9 +79,6 @@ export function encodeBatch(batch: Batch, context: AppendContext): Value[] {
     byteaArray(put.map(nameOf)),
     byteaArray(put.map(({ value }) => value)),
     byteaArray(records.filter(({ value }) => value === null).map(nameOf)),
-    context.channel,
-    context.instance,
-    String(BigInt.asIntN(64, context.memberId)),
   ];
 }
 
@@ -98,14 +119,11 @@ function newestOf(rows: readonly LogRow[]): boolean[] {
 }
 
 /** @throws {BackendError} `conflict` if the store does not stand at the batch's base; else what `pg` throws */
-export async function append(
-  session: Session,
-  values: readonly Value[],
-  baseIndex: number,
-): Promise<void> {
+export async function append(session: Session, batch: EncodedBatch): Promise<void> {
   let applied = 0;
-  await session.run("append", values, () => applied++);
+  await session.run(batch.statement, batch.values, () => applied++);
   if (applied === 0) {
+    const { baseIndex } = batch;
     throw new BackendError("conflict", `the head does not stand at index ${baseIndex} any more`);
   }
   if (session.isInDoubt) {

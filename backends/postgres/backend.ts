@@ -173,11 +173,11 @@ export class PostgresBackend implements Backend {
   }
 
   async append(batch: Batch): Promise<void> {
-    const values = encodeBatch(batch, this.#context);
+    const encoded = encodeBatch(batch, this.#context);
     let isInDoubt = false;
     const call = async (session: Session) => {
       try {
-        await append(session, values, batch.base.index);
+        await append(session, encoded);
       } finally {
         ({ isInDoubt } = session);
         // What was in doubt once would be so for every later one.

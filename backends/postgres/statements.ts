@@ -131,40 +131,64 @@ const TEXTS = {
   // All of a batch, or nothing if the head is not its base: then it answers no row. What waits for another server's
   // commit looks at the head again when that is done.
   append: `WITH moved AS (
-      UPDATE s.rhino_head h SET idx = $3::int8, revision = $4::int8, compact_revision = $5::int8, records_idx = $6::int8,
-        leases_idx = $7::int8, batch_id = $8::text, appended_at = t.now,
-        lease_pause = h.lease_pause + CASE WHEN t.now - h.appended_at > $9::int8 OR $10::bool
+      UPDATE s.rhino_head h SET idx = $3::int8, revision = $4::int8, batch_id = $5::text, compact_revision = $19::int8,
+        records_idx = $20::int8, leases_idx = $21::int8, appended_at = t.now,
+        lease_pause = h.lease_pause + CASE WHEN t.now - h.appended_at > $6::int8 OR $22::bool
           THEN greatest(0, t.now - h.appended_at) ELSE 0 END
       FROM (SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::int8 AS now) t
       WHERE h.only_row = 1 AND h.idx = $1::int8 AND h.batch_id = $2::text
       RETURNING h.appended_at - h.lease_pause AS lease_now),
     noted AS (
-      INSERT INTO s.rhino_batch (slot, idx, batch_id) SELECT $11::int4, $3::int8, $8::text FROM moved
+      INSERT INTO s.rhino_batch (slot, idx, batch_id) SELECT $7::int4, $3::int8, $5::text FROM moved
       ON CONFLICT (slot) DO UPDATE SET idx = excluded.idx, batch_id = excluded.batch_id),
     rows AS MATERIALIZED (
-      SELECT r.* FROM moved, unnest($12::int8[], $13::bytea[], $14::bool[], $15::int8[], $16::int4[], $17::bytea[],
-        $18::bool[]) AS r (id, key, live, lease, cut, kv, newest)),
+      SELECT r.* FROM moved, unnest($8::int8[], $9::bytea[], $10::bool[], $11::int8[], $12::int4[], $13::bytea[],
+        $14::bool[]) AS r (id, key, live, lease, cut, kv, newest)),
     logged AS (
       INSERT INTO s.rhino_log (id, key, live, lease, cut, kv) SELECT id, key, live, lease, cut, kv FROM rows),
     put AS (
       INSERT INTO s.rhino_current (key, id, lease, cut, kv) SELECT key, id, lease, cut, kv FROM rows WHERE live AND newest
       ON CONFLICT (key) DO UPDATE SET id = excluded.id, lease = excluded.lease, cut = excluded.cut, kv = excluded.kv),
     deleted AS (
-      DELETE FROM s.rhino_current WHERE key = ANY($19::bytea[]) AND EXISTS (SELECT FROM moved)),
+      DELETE FROM s.rhino_current WHERE key = ANY($15::bytea[]) AND EXISTS (SELECT FROM moved)),
     granted AS (
       INSERT INTO s.rhino_lease (id, ttl, expires_at) SELECT l.id, l.ttl, m.lease_now + l.ms
-      FROM moved m, unnest($20::int8[], $21::int8[], $22::int8[]) AS l (id, ttl, ms)
+      FROM moved m, unnest($23::int8[], $24::int8[], $25::int8[]) AS l (id, ttl, ms)
       ON CONFLICT (id) DO UPDATE SET ttl = excluded.ttl, expires_at = excluded.expires_at),
     revoked AS (
-      DELETE FROM s.rhino_lease WHERE id = ANY($23::int8[]) AND EXISTS (SELECT FROM moved)),
+      DELETE FROM s.rhino_lease WHERE id = ANY($26::int8[]) AND EXISTS (SELECT FROM moved)),
     recorded AS (
       INSERT INTO s.rhino_record (name, value) SELECT r.name, r.value
-      FROM moved, unnest($24::bytea[], $25::bytea[]) AS r (name, value)
+      FROM moved, unnest($27::bytea[], $28::bytea[]) AS r (name, value)
       ON CONFLICT (name) DO UPDATE SET value = excluded.value),
     erased AS (
-      DELETE FROM s.rhino_record WHERE name = ANY($26::bytea[]) AND EXISTS (SELECT FROM moved))
-    SELECT CASE WHEN $29::int8 = 0 OR EXISTS (SELECT FROM s.rhino_member m WHERE m.id <> $29::int8)
-      THEN pg_notify($27::text, $28::text) END FROM moved`,
+      DELETE FROM s.rhino_record WHERE name = ANY($29::bytea[]) AND EXISTS (SELECT FROM moved))
+    SELECT CASE WHEN $18::int8 = 0 OR EXISTS (SELECT FROM s.rhino_member m WHERE m.id <> $18::int8)
+      THEN pg_notify($16::text, $17::text) END FROM moved`,
+
+  // The same of a batch that has nothing but rows, as most have: a fifth less to wait for a lone client's update.
+  appendRows: `WITH moved AS (
+      UPDATE s.rhino_head h SET idx = $3::int8, revision = $4::int8, batch_id = $5::text, appended_at = t.now,
+        lease_pause = h.lease_pause + CASE WHEN t.now - h.appended_at > $6::int8
+          THEN greatest(0, t.now - h.appended_at) ELSE 0 END
+      FROM (SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::int8 AS now) t
+      WHERE h.only_row = 1 AND h.idx = $1::int8 AND h.batch_id = $2::text
+      RETURNING 1),
+    noted AS (
+      INSERT INTO s.rhino_batch (slot, idx, batch_id) SELECT $7::int4, $3::int8, $5::text FROM moved
+      ON CONFLICT (slot) DO UPDATE SET idx = excluded.idx, batch_id = excluded.batch_id),
+    rows AS MATERIALIZED (
+      SELECT r.* FROM moved, unnest($8::int8[], $9::bytea[], $10::bool[], $11::int8[], $12::int4[], $13::bytea[],
+        $14::bool[]) AS r (id, key, live, lease, cut, kv, newest)),
+    logged AS (
+      INSERT INTO s.rhino_log (id, key, live, lease, cut, kv) SELECT id, key, live, lease, cut, kv FROM rows),
+    put AS (
+      INSERT INTO s.rhino_current (key, id, lease, cut, kv) SELECT key, id, lease, cut, kv FROM rows WHERE live AND newest
+      ON CONFLICT (key) DO UPDATE SET id = excluded.id, lease = excluded.lease, cut = excluded.cut, kv = excluded.kv),
+    deleted AS (
+      DELETE FROM s.rhino_current WHERE key = ANY($15::bytea[]) AND EXISTS (SELECT FROM moved))
+    SELECT CASE WHEN $18::int8 = 0 OR EXISTS (SELECT FROM s.rhino_member m WHERE m.id <> $18::int8)
+      THEN pg_notify($16::text, $17::text) END FROM moved`,
 
   // The database takes the turn back from a server that does nothing with it.
   beginTurn:

@@ -70,7 +70,7 @@ async function appendAndCommit(
   context: AppendContext,
 ): Promise<void> {
   try {
-    await append(session, encodeBatch(batch, context), batch.base.index);
+    await append(session, encodeBatch(batch, context));
   } catch (error) {
     await session.script("rollback").catch(() => session.distrust());
     throw error;

@@ -31,6 +31,11 @@ const FILL = `
 const [START, END, AT] = ["'/key/1'", "'/key/3'", String(BigInt(KEYS) << 21n)];
 const EMPTY = "'{}'";
 
+const APPEND_ROWS = ["9", "''", "10", "5", "'x'", "5000", "10"]
+  .concat([`ARRAY[1::int8]`, `ARRAY['/key/5']::bytea[]`, `ARRAY[true]`, `ARRAY[0::int8]`])
+  .concat([`ARRAY[40]`, `ARRAY['\\x12']::bytea[]`, `ARRAY[true]`, `ARRAY['/key/6']::bytea[]`])
+  .concat(["'c'", "'i'", "7"]);
+
 const VALUES: Partial<Record<StatementName, readonly string[]>> = {
   load: [`ARRAY['/key/5','/key/77']::bytea[]`, `ARRAY[5,6]`, `ARRAY['auth/7']::bytea[]`],
   loadAt: [`ARRAY['/key/5','/key/77']::bytea[]`, `ARRAY[5,6]`, `ARRAY['auth/7']::bytea[]`, AT],
@@ -42,16 +47,8 @@ const VALUES: Partial<Record<StatementName, readonly string[]>> = {
   leases: ["100"],
   records: [`'auth/77'`, `'auth/77\\377'`],
   outcome: ["5"],
-  append: ["9", "''", "10", "5", "-1", "0", "0", "'x'", "5000", "false", "10"]
-    .concat([
-      `ARRAY[1::int8]`,
-      `ARRAY['/key/5']::bytea[]`,
-      `ARRAY[true]`,
-      `ARRAY[0::int8]`,
-      `ARRAY[40]`,
-    ])
-    .concat([`ARRAY['\\x12']::bytea[]`, `ARRAY[true]`, `ARRAY['/key/6']::bytea[]`])
-    .concat([EMPTY, EMPTY, EMPTY, EMPTY, EMPTY, EMPTY, EMPTY, "'c'", "'i'", "7"]),
+  append: [...APPEND_ROWS, "-1", "0", "0", "false", ...new Array<string>(7).fill(EMPTY)],
+  appendRows: APPEND_ROWS,
   trimStep: ["-1", "true", "0", "9000", "1000", "0"],
 };
 
