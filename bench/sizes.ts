@@ -33,7 +33,7 @@ export const FULL_SIZES: Sizes = {
   warmUps: 20_000,
   creates: 20_000,
   updates: 20_000,
-  singleUpdates: 1_000,
+  singleUpdates: 3_000,
   gets: 40_000,
   listKeys: 5_000,
   lists: 40,

@@ -82,6 +82,8 @@ export const WORKLOADS: readonly Workload[] = [
       mysql: timesKine({ atMost: 1 }),
     },
     loads: ({ creates, singleUpdates }) => [
+      // The first of a server that was busy so far; they warm it up for other work.
+      load("update", CREATED, { clients: 1, total: Math.ceil(singleUpdates / 4), keys: creates }),
       load("update", CREATED, { clients: 1, total: singleUpdates, keys: creates }),
     ],
   },

@@ -1,6 +1,7 @@
 /** Opening a store: connecting, looking whether the server is fit for it, making the tables. */
 
 import { BackendError, type OpenOptions } from "../contract.ts";
+import { openInTime } from "../sql/opening_time.ts";
 import { oneLine } from "../sql/reasons.ts";
 import { type Connect, createConnect, type ServerSettings } from "./connecting.ts";
 import { serverErrno } from "./errors.ts";
@@ -33,11 +34,10 @@ export async function openStore(endpoint: string, options: OpenOptions): Promise
   let session: Session | undefined;
   try {
     const connected = await connect({ locksLittle: false });
-    session = connected.session;
-    checkSettings(connected.settings, options);
-    const { clusterId } = await ensureSchema(session, options);
-    await session.run([STATEMENTS.tryWriting, STATEMENTS.settle]);
     const { settings } = connected;
+    session = connected.session;
+    checkSettings(settings, options);
+    const clusterId = await prepareStore(session, options);
     const showsUnsynced = showsCommitsEarly(settings);
     const hasStatementTime = settings.has("max_statement_time");
     return { connect, session, clusterId, showsUnsynced, hasStatementTime };
@@ -46,6 +46,14 @@ export async function openStore(endpoint: string, options: OpenOptions): Promise
     await session?.closed;
     throw toUnusable(error, location);
   }
+}
+
+function prepareStore(session: Session, options: OpenOptions): Promise<bigint> {
+  return openInTime(session, async () => {
+    const { clusterId } = await ensureSchema(session, options);
+    await session.run([STATEMENTS.tryWriting, STATEMENTS.settle]);
+    return clusterId;
+  });
 }
 
 export function checkSettings(settings: ServerSettings, { log }: OpenOptions): void {

@@ -1,6 +1,7 @@
 /** From a connection to a store of ours in its schema, or to one clear line that says why not. */
 
 import { BackendError, type OpenOptions } from "../contract.ts";
+import { openInTime } from "../sql/opening_time.ts";
 import { oneLine } from "../sql/reasons.ts";
 import { sqlStateOf } from "./errors.ts";
 import type { Session } from "./session.ts";
@@ -20,8 +21,10 @@ export async function openStore(
   { schema, options }: { readonly schema: string; readonly options: OpenOptions },
 ): Promise<OpenedStore> {
   try {
-    if (!await hasTables(session, schema)) await createTables(session, { schema, options });
-    return await readStore(session, options);
+    return await openInTime(session, async () => {
+      if (!await hasTables(session, schema)) await createTables(session, { schema, options });
+      return await readStore(session, options);
+    });
   } catch (error) {
     if (error instanceof BackendError) throw error;
     throw new BackendError("unusable", explain(error, schema), { cause: error });

@@ -18,6 +18,8 @@ const COMPACTED = [
 ] as const;
 const NO_SPACE = [CODE.RESOURCE_EXHAUSTED, "etcdserver: mvcc: database space exceeded"] as const;
 const OVERWRITES = 60;
+/** A server waits 30 s before it does another one's work. */
+const TRIMMED_FOR_OTHERS_MS_MAX = 90_000;
 
 /** Writes one key again and again, everywhere in turn; answers the revision of the last. */
 async function overwrite(clients: readonly EtcdClient[], key: string): Promise<bigint> {
@@ -27,6 +29,15 @@ async function overwrite(clients: readonly EtcdClient[], key: string): Promise<b
     revision = (await client.kv.put({ key, value: `${turn}` })).header?.revision ?? 0n;
   }
   return revision;
+}
+
+/** Writes one key so often, many at a time. */
+async function overwriteMany(
+  { kv }: EtcdClient,
+  { key, times }: { readonly key: string; readonly times: number },
+): Promise<void> {
+  const puts = Array.from({ length: times }, (_, turn) => kv.put({ key, value: `${turn}` }));
+  await Promise.all(puts);
 }
 
 /** A watch from before the compaction is canceled, one from it on is given what is there. */
@@ -92,6 +103,26 @@ clusterTest("servers that compact by themselves trim together, and keep what is 
     assert.equal((await kv.range({ key: key("k"), revision: last - 19n })).count, 1n);
     await assertFails(kv.range({ key: key("k"), revision: last - 30n }), COMPACTED);
   }
+});
+
+clusterTest("what a server has compacted and not trimmed when it dies, the others trim", {
+  count: 2,
+  fresh: true,
+  // Slow enough to be killed in the midst of it.
+  flags: ["--compact-batch-size=1"],
+}, async ({ servers, key, query }) => {
+  const [a, b] = servers.clients;
+  assert(a !== undefined && b !== undefined);
+  await overwriteMany(a, { key: key("k"), times: 3_000 });
+  const { header } = await a.kv.range({ key: key("k") });
+  await a.kv.compact({ revision: header?.revision ?? 0n });
+  await servers.at(0).kill();
+  const left = Number(await query("SELECT count(*) FROM rhino_log"));
+  assert.ok(left > 100, `it was trimmed already, to ${left} rows`);
+  await eventually("the other server trims", async () => {
+    return await query("SELECT count(*) FROM rhino_log") === "1";
+  }, { timeoutMs: TRIMMED_FOR_OTHERS_MS_MAX });
+  assert.equal((await b.kv.range({ key: key("k") })).kvs[0]?.version, 3_000n);
 });
 
 clusterTest(

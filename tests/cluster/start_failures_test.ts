@@ -8,11 +8,12 @@ import { exhaustConnections } from "./connection_hog.ts";
 import { DATABASE_KINDS, type DatabaseKind } from "./database_kinds.ts";
 import { type DatabaseServer, freeze, serversOfFile } from "./database_server.ts";
 import { Servers } from "./servers.ts";
+import { openSilentLink } from "./silent_link.ts";
 
 /** In some text of its own, so that it is found in whatever is printed. */
 const PASSWORD = "wr0ng!sEcret";
 /** A server that waits for longer is taken for one that hangs. */
-const START_MS_MAX = 25_000;
+const START_MS_MAX = 45_000;
 
 const databaseServer = serversOfFile();
 
@@ -181,6 +182,17 @@ startTest(
   async ({ database, url }) => {
     using _frozen = freeze(database);
     assert.match(await failureOf(url), /127\.0\.0\.1:\d+.*tim/);
+  },
+);
+
+startTest(
+  "a database that hangs while it is looked at ends the start in bounded time",
+  async ({ url }) => {
+    await using link = await openSilentLink(Number(new URL(url).port), { word: "rhino_head" });
+    assert.match(
+      await failureOf(withParts(url, { port: `${link.port}` })),
+      /did not finish within/,
+    );
   },
 );
 
