@@ -55,6 +55,8 @@ export const POINT_READS_MAX = 2;
 export const POINT_READ_KEYS_MAX = 512;
 /** Bytes of key-values kept for point reads and for the previous version of what is written. */
 export const HOT_BYTES_MAX = 16 * MIB;
+/** The same of a shared store, where each key that is missing there costs a round trip: some 64,000 keys of 512 bytes. */
+export const HOT_BYTES_MAX_SHARED = 64 * MIB;
 /** Intervals whose key count is kept up to date with each commit. */
 export const LIVE_COUNTS_MAX = 64;
 /** Remembered counts of what follows the pages of limited lists. */

@@ -66,7 +66,10 @@ async function loadPoints({ backend, hot }: BaseLoaderOptions, need: ReadSet, he
   checkHead(loaded.head, head);
   missing.forEach(([name], i) => {
     const kv = loaded.kvs[i] ?? null;
-    keys.set(name, kv === null ? null : parseKv(kv));
+    const version = kv === null ? null : parseKv(kv);
+    keys.set(name, version);
+    // Whoever loses the race for this head evaluates again on the next one, and need not ask again.
+    if (!backend.capabilities.exclusive) hot.set(name, version);
   });
   return {
     keys,

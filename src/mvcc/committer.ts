@@ -103,16 +103,16 @@ export class Committer {
   /**
    * Commits a group, and answers those of it that had no room.
    *
+   * @param collect gives the group: asked again before each attempt, so that what comes while a race is lost goes with it
    * @throws {BackendError} if the batch could not be written, and trying again makes no sense
    */
-  async commit(group: readonly Submitted[]): Promise<readonly Submitted[]> {
+  async commit(collect: () => readonly Submitted[]): Promise<readonly Submitted[]> {
     const lost: Attempt[] = [];
     let racesLost = 0;
     for (let round = 0;; round++) { // Ends when all are answered: those who wait too long are, by the writer.
-      const waiting = group.filter(({ isAnswered }) => !isAnswered);
-      if (waiting.length === 0) return [];
+      if (collect().length === 0) return [];
       try {
-        const rest = await this.#try(waiting, { lost, inTurn: racesLost >= RACES_LOST_MAX });
+        const rest = await this.#try(collect, { lost, inTurn: racesLost >= RACES_LOST_MAX });
         this.#isAway = false;
         return rest;
       } catch (error) {
@@ -136,7 +136,7 @@ export class Committer {
   }
 
   async #try(
-    waiting: readonly Submitted[],
+    collect: () => readonly Submitted[],
     { lost, inTurn }: { lost: Attempt[]; inTurn: boolean },
   ): Promise<readonly Submitted[]> {
     const turn = inTurn ? await this.#takeTurn() : undefined;
@@ -145,9 +145,9 @@ export class Committer {
       const found = await this.#findApplied(lost);
       if (found !== undefined) {
         answer(found.answers);
-        return waiting.filter(({ isAnswered }) => !isAnswered);
+        return collect();
       }
-      const attempt = await this.#evaluate(waiting);
+      const attempt = await this.#evaluate(collect());
       if (attempt.batch !== null) await this.#append(attempt.batch, { attempt, turn, lost });
       else if (!attempt.sawHead) await this.#confirmHead();
       if (attempt.commit !== null) {

@@ -57,6 +57,33 @@ Deno.test("Writer that has lost a race publishes what came first and evaluates a
   assert.deepEqual(second.commits.map(({ isOwn }) => isOwn), [false, true]);
 });
 
+Deno.test("Writer that loses a race takes along what has come meanwhile, and asks for no key twice", async () => {
+  const gate = new Gate();
+  const loaded: number[] = [];
+  let isFirst = true;
+  await using engines = await twoEngines((real) => ({
+    changes: () => asyncNothing(),
+    load(query) {
+      loaded.push(query.keys.length);
+      return real.load(query);
+    },
+    async append(batch: Batch) {
+      if (isFirst) await gate.wait();
+      isFirst = false;
+      return await real.append(batch);
+    },
+  }));
+  const { first, second } = engines;
+  const early = second.put("a");
+  await gate.reached;
+  const late = second.put("b");
+  await first.put("c");
+  gate.open();
+  assert.deepEqual([(await early).revision, (await late).revision], [3, 4]);
+  assert.deepEqual(second.commits.map(({ rows }) => rows.length), [1, 2]);
+  assert.deepEqual(loaded, [1, 1]);
+});
+
 Deno.test("Writer answers what changes nothing by the newest head", async () => {
   await using engines = await twoEngines(DEAF);
   const { first, second } = engines;

@@ -5,7 +5,12 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Backend, Head } from "../../backends/contract.ts";
-import { HOT_BYTES_MAX, LIVE_COUNTS_MAX, PAGE_COUNTS_MAX } from "../limits.ts";
+import {
+  HOT_BYTES_MAX,
+  HOT_BYTES_MAX_SHARED,
+  LIVE_COUNTS_MAX,
+  PAGE_COUNTS_MAX,
+} from "../limits.ts";
 import { Alarms } from "./alarms.ts";
 import { HotCache } from "./hot_cache.ts";
 import { RangeCounts } from "./range_counts.ts";
@@ -25,7 +30,7 @@ export class Store implements AsyncDisposable {
   readonly alarms: Alarms = new Alarms();
   readonly reader: Reader;
   readonly #writer: Writer;
-  readonly #hot = new HotCache(HOT_BYTES_MAX);
+  readonly #hot: HotCache;
   readonly #counts = new RangeCounts({ liveMax: LIVE_COUNTS_MAX, pagesMax: PAGE_COUNTS_MAX });
   readonly #log: StoreOptions["log"];
   readonly #listeners: ((commit: Commit) => void)[] = [];
@@ -38,7 +43,9 @@ export class Store implements AsyncDisposable {
     this.backend = backend;
     this.#log = log;
     this.#head = head;
-    const hot = this.#hot;
+    const { exclusive } = backend.capabilities;
+    const hot = new HotCache(exclusive ? HOT_BYTES_MAX : HOT_BYTES_MAX_SHARED);
+    this.#hot = hot;
     this.reader = new Reader({ backend, hot, counts: this.#counts, head: () => this.#head });
     this.#writer = new Writer({
       backend,

@@ -101,12 +101,11 @@ export class Writer implements AsyncDisposable {
   }
 
   async #commitNext(): Promise<void> {
-    const taken = this.#take();
-    this.#taken = taken;
+    this.#taken = [];
     try {
-      this.#putBack(await this.#committer.commit(taken));
+      this.#putBack(await this.#committer.commit(() => this.#collect()));
     } catch (error) {
-      for (const waiting of taken) reject(waiting, error);
+      for (const waiting of this.#taken) reject(waiting, error);
     }
   }
 
@@ -137,11 +136,24 @@ export class Writer implements AsyncDisposable {
     this.#queue.splice(0, overdue);
   }
 
-  #take(): Submitted[] {
+  /** Those of the batch under way who still wait, and what has come since, as far as one commit takes it. */
+  #collect(): readonly Submitted[] {
+    const kept = this.#taken.filter(({ isAnswered }) => !isAnswered);
+    const more = this.#take({
+      count: kept.length,
+      bytes: kept.reduce((sum, { command }) => sum + command.bytes, 0),
+    });
+    this.#taken = kept.length === 0 ? more : [...kept, ...more];
+    return this.#taken;
+  }
+
+  /** Takes from the queue what a commit has room for beside what it holds already. */
+  #take(held: { readonly count: number; readonly bytes: number }): Submitted[] {
     let count = 0;
     let bytes = 0;
     while (
-      count < this.#queue.length && count < COMMIT_REQUESTS_MAX && bytes < COMMIT_BYTES_MAX
+      count < this.#queue.length && held.count + count < COMMIT_REQUESTS_MAX &&
+      held.bytes + bytes < COMMIT_BYTES_MAX
     ) {
       bytes += this.#queue[count++]!.command.bytes;
     }
