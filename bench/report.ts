@@ -46,22 +46,24 @@ const REPORTED: readonly Workload[] = [
 const WITHOUT_PEERS = new Set<Workload>([ONE_SERVER, ...HALVES]);
 
 /** The titles of a store's sections: kine as it comes, and with a limit to its connections. */
-export function sectionTitles(store: StoreName): { asItComes: string; limited: string } {
-  const asItComes = `On ${STORE_TITLES[store]}`;
-  return { asItComes, limited: `${asItComes}, kine's connections limited` };
+export function sectionTitles(store: StoreName): string[] {
+  return [false, true].map((isKineLimited) => `On ${placeOf(store, isKineLimited)}`);
+}
+
+function placeOf(store: StoreName, isKineLimited: boolean): string {
+  return STORE_TITLES[store] + (isKineLimited ? ", kine's connections limited" : "");
 }
 
 export function sectionText(run: Run): string {
-  const { asItComes, limited } = sectionTitles(run.store);
-  const title = run.kineConnections === 0 ? asItComes : limited;
+  const place = placeOf(run.store, run.kineConnections > 0);
   return [
-    `## ${title}\n`,
+    `## On ${place}\n`,
     ...facts(run).map((fact) => `- ${fact}`),
     "",
-    `### Ratios ${title.replace("On", "on")}\n`,
+    `### Ratios on ${place}\n`,
     ratioTable(run),
     "",
-    `### Rows ${title.replace("On", "on")}\n`,
+    `### Rows on ${place}\n`,
     rowTable(run.rows),
     "",
   ].join("\n");

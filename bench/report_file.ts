@@ -16,7 +16,7 @@ Each section is one run on one machine; [README.md](README.md) tells how to make
 
 /** In the order of the report; what has another title is left out. */
 const TITLES: readonly string[] = [
-  ...STORE_NAMES.flatMap((store) => Object.values(sectionTitles(store))),
+  ...STORE_NAMES.flatMap(sectionTitles),
   ...STORE_NAMES.map(growthTitle),
 ];
 

@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { runRhino } from "../cli/rhino_process.ts";
 import { freePort } from "../support/free_port.ts";
+import { openTcpLink } from "../support/tcp_link.ts";
 import { ownDatabaseTest } from "./cluster_case.ts";
 import { exhaustConnections } from "./connection_hog.ts";
 import { DATABASE_KINDS, type DatabaseKind } from "./database_kinds.ts";
 import { type DatabaseServer, freeze, serversOfFile } from "./database_server.ts";
 import { Servers } from "./servers.ts";
-import { openSilentLink } from "./silent_link.ts";
 
 /** In some text of its own, so that it is found in whatever is printed. */
 const PASSWORD = "wr0ng!sEcret";
@@ -188,7 +188,7 @@ startTest(
 startTest(
   "a database that hangs while it is looked at ends the start in bounded time",
   async ({ url }) => {
-    await using link = await openSilentLink(Number(new URL(url).port), { word: "rhino_head" });
+    await using link = await openTcpLink(new URL(url).host, { silencedBy: "rhino_head" });
     assert.match(
       await failureOf(withParts(url, { port: `${link.port}` })),
       /did not finish within/,

@@ -6,8 +6,8 @@ import { type WatchResponse, WatchResponseSchema } from "../../gen/etcdserverpb/
 import type { Event } from "../../gen/mvccpb/kv_pb.ts";
 import { EtcdClient } from "../support/etcd_client.ts";
 import { serviceTest, type ServiceTestContext } from "../support/service_case.ts";
+import { openTcpLink } from "../support/tcp_link.ts";
 import { op } from "../support/txn_parts.ts";
-import { openBrokenLink } from "./broken_link.ts";
 import { revisionOf, type SeenEvent, WatchSession } from "./watch_session.ts";
 
 /** --max-request-bytes and what gRPC adds to it: the size at which a response is cut. */
@@ -209,7 +209,7 @@ serviceTest(
 );
 
 serviceTest("Watch: clients that vanish hinder nobody", async (t) => {
-  await using link = await openBrokenLink(t.endpoint.address);
+  await using link = await openTcpLink(t.endpoint.address);
   using session = new WatchSession(t.client);
   const id = await session.create({ ...t.all() });
   for (let round = 0; round < 5; round++) {
