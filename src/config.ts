@@ -11,15 +11,28 @@ export type LogLevel = typeof LOG_LEVELS[number];
 export const LOG_FORMATS = ["plain", "json"] as const;
 export type LogFormat = typeof LOG_FORMATS[number];
 
-export interface ListenAddress {
-  /** A name or an IP address, IPv6 without its brackets. */
+export const METRICS_DETAILS = ["basic", "extensive"] as const;
+export type MetricsDetail = typeof METRICS_DETAILS[number];
+
+export const AUTO_COMPACTION_MODES = ["periodic", "revision"] as const;
+export type AutoCompactionMode = typeof AUTO_COMPACTION_MODES[number];
+
+/** Where to listen, as etcd's URLs say it: `unixs` is TLS over a Unix socket. */
+export interface ListenUrl {
+  readonly scheme: "http" | "https" | "unix" | "unixs";
+  /** A name or an IP address, IPv6 without its brackets; of a Unix socket its path. */
   readonly host: string;
-  /** 0 takes a free one. */
+  /** 0 takes a free one; also of a Unix socket. */
   readonly port: number;
 }
 
 export interface Config {
-  readonly listenAddress: ListenAddress;
+  /** Where clients connect; at least one. */
+  readonly listenClientUrls: readonly ListenUrl[];
+  /** Where HTTP alone is served (gateway, health, metrics); where it is given, `listenClientUrls` serve gRPC alone. */
+  readonly listenClientHttpUrls: readonly ListenUrl[];
+  /** Where /metrics and /health are served besides, without client certificates. */
+  readonly listenMetricsUrls: readonly ListenUrl[];
   /** Where the data lives: a path or a URL. It may hold a password, so it goes into no log as it is. */
   readonly endpoint: string;
   /** Connections to a database server, all together. */
@@ -46,6 +59,51 @@ export interface Config {
   readonly watchProgressNotifyIntervalMs: number;
   /** The etcd that Status and /version claim to be; clients choose features by it. */
   readonly emulatedEtcdVersion: string;
+  /** Certificate of the server, PEM; empty for none. Files are read again when they change. */
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Clients' certificates are checked with it; empty for none. */
+  readonly trustedCaFile: string;
+  /** Clients must show a certificate; its common name is then a user's. */
+  readonly clientCertAuth: boolean;
+  /** Revoked certificates, PEM; empty for none. */
+  readonly clientCrlFile: string;
+  /** Names of which a client's certificate must hold one; empty for any. */
+  readonly clientCertAllowedHostnames: readonly string[];
+  /** Makes a certificate where none is given. */
+  readonly autoTls: boolean;
+  readonly selfSignedCertValidityYears: number;
+  /** Go's names; empty for the default ones. */
+  readonly cipherSuites: readonly string[];
+  readonly tlsMinVersion: "TLS1.2" | "TLS1.3";
+  /** Empty for the newest. */
+  readonly tlsMaxVersion: "" | "TLS1.2" | "TLS1.3";
+  /** `simple`, or `jwt,…`; a file name in it is no secret. */
+  readonly authToken: string;
+  /** Time after which an idle token ends. */
+  readonly authTokenTtlMs: number;
+  readonly bcryptCost: number;
+  /** Origins that browsers may call from; `*` is any. */
+  readonly cors: readonly string[];
+  /** Host names that plain HTTP requests may come by; `*` is any. */
+  readonly hostWhitelist: readonly string[];
+  readonly enableGrpcGateway: boolean;
+  readonly metrics: MetricsDetail;
+  readonly autoCompactionMode: AutoCompactionMode;
+  /** As etcd has it: a duration or hours (`periodic`), a count (`revision`); `0` is off. */
+  readonly autoCompactionRetention: string;
+  /** Pause between two steps of trimming. */
+  readonly compactionSleepIntervalMs: number;
+  readonly maxConcurrentStreams: number;
+  readonly grpcKeepaliveMinTimeMs: number;
+  readonly grpcKeepaliveIntervalMs: number;
+  readonly grpcKeepaliveTimeoutMs: number;
+  /** Calls that take longer are logged; 0 for none. */
+  readonly warningUnaryRequestDurationMs: number;
+  /** Half of it, rounded up to seconds and one more, is the shortest lease. */
+  readonly electionTimeoutMs: number;
+  /** Leaves out the wait for the disk on SQLite: what was acknowledged may be lost with the power. */
+  readonly unsafeNoFsync: boolean;
   /** False sends all calls through the gRPC library: slower, for finding faults. */
   readonly fastPath: boolean;
   readonly logLevel: LogLevel;
@@ -53,7 +111,9 @@ export interface Config {
 }
 
 export const DEFAULT_CONFIG: Config = {
-  listenAddress: { host: "0.0.0.0", port: 2379 },
+  listenClientUrls: [{ scheme: "http", host: "0.0.0.0", port: 2379 }],
+  listenClientHttpUrls: [],
+  listenMetricsUrls: [],
   endpoint: "./db/state.db",
   maxConnections: 5,
   noCreate: false,
@@ -67,6 +127,34 @@ export const DEFAULT_CONFIG: Config = {
   maxTxnOps: TXN_OPS_MAX,
   watchProgressNotifyIntervalMs: 600_000,
   emulatedEtcdVersion: "3.7.1",
+  certFile: "",
+  keyFile: "",
+  trustedCaFile: "",
+  clientCertAuth: false,
+  clientCrlFile: "",
+  clientCertAllowedHostnames: [],
+  autoTls: false,
+  selfSignedCertValidityYears: 1,
+  cipherSuites: [],
+  tlsMinVersion: "TLS1.2",
+  tlsMaxVersion: "",
+  authToken: "simple",
+  authTokenTtlMs: 300_000,
+  bcryptCost: 10,
+  cors: ["*"],
+  hostWhitelist: ["*"],
+  enableGrpcGateway: true,
+  metrics: "basic",
+  autoCompactionMode: "periodic",
+  autoCompactionRetention: "0",
+  compactionSleepIntervalMs: 10,
+  maxConcurrentStreams: 2 ** 32 - 1,
+  grpcKeepaliveMinTimeMs: 5_000,
+  grpcKeepaliveIntervalMs: 2 * 60 * 60 * 1_000,
+  grpcKeepaliveTimeoutMs: 20_000,
+  warningUnaryRequestDurationMs: 300,
+  electionTimeoutMs: 1_000,
+  unsafeNoFsync: false,
   fastPath: true,
   logLevel: "info",
   logFormat: "plain",
@@ -87,6 +175,16 @@ export const CONFIG_BOUNDS = {
   maxRequestBytes: { min: 1, max: 64 * 1024 * 1024 },
   /** A transaction is evaluated in one piece. */
   maxTxnOps: { min: 1, max: 65_536 },
+  authTokenTtlMs: { min: 1, max: DURATION_MS_MAX },
+  bcryptCost: { min: 4, max: 31 },
+  selfSignedCertValidityYears: { min: 1, max: 100 },
+  compactionSleepIntervalMs: { min: 0, max: DURATION_MS_MAX },
+  maxConcurrentStreams: { min: 1, max: 2 ** 32 - 1 },
+  grpcKeepaliveMinTimeMs: { min: 0, max: DURATION_MS_MAX },
+  grpcKeepaliveIntervalMs: { min: 0, max: DURATION_MS_MAX },
+  grpcKeepaliveTimeoutMs: { min: 0, max: DURATION_MS_MAX },
+  warningUnaryRequestDurationMs: { min: 0, max: DURATION_MS_MAX },
+  electionTimeoutMs: { min: 1, max: 50_000 },
   watchProgressNotifyIntervalMs: { min: WATCH_PROGRESS_INTERVAL_MS_MIN, max: DURATION_MS_MAX },
 } as const satisfies { readonly [key in keyof Config]?: Bounds };
 
@@ -105,10 +203,14 @@ export function makeConfig(values: Partial<Config> = {}): Config {
   for (const key of Object.keys(CONFIG_BOUNDS) as (keyof typeof CONFIG_BOUNDS)[]) {
     checkBounds(key, { value: config[key], bounds: CONFIG_BOUNDS[key] });
   }
-  checkBounds("listenAddress.port", {
-    value: config.listenAddress.port,
-    bounds: { min: 0, max: 65_535 },
-  });
+  if (config.listenClientUrls.length === 0) {
+    throw new RangeError("Invalid config: listenClientUrls is empty: expected one URL at least");
+  }
+  for (const key of ["listenClientUrls", "listenClientHttpUrls", "listenMetricsUrls"] as const) {
+    for (const { port } of config[key]) {
+      checkBounds(`${key}.port`, { value: port, bounds: { min: 0, max: 65_535 } });
+    }
+  }
   if (config.endpoint === "") {
     throw new RangeError("Invalid config: endpoint is empty: expected a path or a URL");
   }

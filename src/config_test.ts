@@ -13,7 +13,11 @@ Deno.test("makeConfig() refuses values out of their bounds by name", () => {
     [{ compactMinRetain: 1.5 }, "Invalid config: compactMinRetain is 1.5: expected"],
     [{ compactBatchSize: 0 }, "Invalid config: compactBatchSize is 0: expected"],
     [{ maxTxnOps: Number.NaN }, "Invalid config: maxTxnOps is NaN: expected"],
-    [{ listenAddress: { host: "a", port: 65_536 } }, "Invalid config: listenAddress.port is"],
+    [
+      { listenClientUrls: [{ scheme: "http", host: "a", port: 65_536 }] },
+      "Invalid config: listenClientUrls.port is",
+    ],
+    [{ listenClientUrls: [] }, "Invalid config: listenClientUrls is empty"],
     [{ endpoint: "" }, "Invalid config: endpoint is empty"],
     [{ emulatedEtcdVersion: "3.7" }, 'Invalid config: emulatedEtcdVersion is "3.7"'],
   ];

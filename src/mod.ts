@@ -4,7 +4,10 @@
  * ```ts ignore
  * import { makeConfig, startServer } from "@rhino/rhino";
  *
- * const config = makeConfig({ endpoint: "memory://", listenAddress: { host: "127.0.0.1", port: 0 } });
+ * const config = makeConfig({
+ *   endpoint: "memory://",
+ *   listenClientUrls: [{ scheme: "http", host: "127.0.0.1", port: 0 }],
+ * });
  * await using server = await startServer(config, () => {});
  * const endpoint = `http://${server.address}`;
  * ```

@@ -35,9 +35,8 @@ export interface RunningServer extends AsyncDisposable {
   readonly address: string;
 }
 
-/** etcd's defaults (source: etcd's server/embed/config.go). */
-const KEEPALIVE = { intervalMs: 2 * 60 * 60 * 1_000, timeoutMs: 20_000, minPingIntervalMs: 5_000 };
-const STREAMS_MAX = 2 ** 32 - 1;
+/** `makeConfig` lets no config through without one. */
+const DEFAULT_LISTEN_URL = { scheme: "http", host: "0.0.0.0", port: 2379 } as const;
 
 /**
  * Opens the store and serves it.
@@ -57,19 +56,24 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
   });
   started.defer(() => backend.close());
   // The port may be any free one, which is known only later.
-  const listening = { ...config.listenAddress };
+  const [first = DEFAULT_LISTEN_URL] = config.listenClientUrls;
+  const listening = { host: first.host, port: first.port };
   const engine = started.use(await startEngine({ backend, listening, config, log }));
   const server = createGrpcServer({
     methods: engine.methods,
     maxReceiveBytes: config.maxRequestBytes + REQUEST_OVERHEAD_BYTES,
-    maxConcurrentStreams: STREAMS_MAX,
-    keepalive: KEEPALIVE,
+    maxConcurrentStreams: config.maxConcurrentStreams,
+    keepalive: {
+      intervalMs: config.grpcKeepaliveIntervalMs,
+      timeoutMs: config.grpcKeepaliveTimeoutMs,
+      minPingIntervalMs: config.grpcKeepaliveMinTimeMs,
+    },
     hotPath: config.fastPath,
     toStatus: backendStatus,
     onDefect: (error, path) => log("error", "defect: a call failed", { path, error }),
   });
   const listener = await listen({
-    ...config.listenAddress,
+    ...listening,
     onHttp2: (socket) => server.accept(socket),
     onError: (error) => log("warn", "Cannot accept a connection", { error }),
   });
@@ -133,9 +137,9 @@ function makeMembership(
 ): Membership {
   const { backend } = store;
   const { clusterId, capabilities } = backend;
-  const { name, listenAddress } = config;
+  const { name, listenClientUrls: [listenUrl = DEFAULT_LISTEN_URL] } = config;
   const isNamed = capabilities.exclusive || name !== DEFAULT_CONFIG.name;
-  const place = isNamed ? "" : `${urls.hostname} ${addressOf(listenAddress)}`;
+  const place = isNamed ? "" : `${urls.hostname} ${addressOf(listenUrl)}`;
   return new Membership({
     backend,
     id: memberIdOf({ clusterId, name, place }),

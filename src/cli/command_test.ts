@@ -40,7 +40,7 @@ Deno.test("parseCommand() takes values apart from the flag and joined to it", ()
     "-1",
     "--watch-progress-notify-interval=10ms",
   ]);
-  assert.deepEqual(config.listenAddress, { host: "127.0.0.1", port: 0 });
+  assert.deepEqual(config.listenClientUrls, [{ scheme: "http", host: "127.0.0.1", port: 0 }]);
   assert.equal(config.endpoint, "sqlite:///data/state.db?a=b");
   assert.equal(config.compactIntervalMs, 0);
   assert.equal(config.quotaBackendBytes, 0);

@@ -1,7 +1,7 @@
 /** Why a server did not start, in one line for the operator. */
 
 import { BackendError } from "../../backends/contract.ts";
-import type { Config } from "../config.ts";
+import type { Config, ListenUrl } from "../config.ts";
 import { errorText } from "../log.ts";
 
 /** The system's names for what goes wrong with listening → our words. */
@@ -19,13 +19,13 @@ export function startFailureText(error: unknown, config: Config): string {
   if (error instanceof BackendError) return error.message;
   const reason = LISTEN_FAILURES[listenErrorCode(error) ?? ""];
   if (reason !== undefined) {
-    return `Cannot listen on ${formatAddress(config.listenAddress)}: ${reason}`;
+    return `Cannot listen on ${config.listenClientUrls.map(formatAddress).join(", ")}: ${reason}`;
   }
   return `Cannot start: ${errorText(error)}`;
 }
 
 /** With brackets around IPv6, as in a URL. */
-export function formatAddress({ host, port }: Config["listenAddress"]): string {
+export function formatAddress({ host, port }: Pick<ListenUrl, "host" | "port">): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 

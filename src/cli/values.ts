@@ -1,6 +1,6 @@
 /** From a flag's text to its value. Pure; each function throws a `RangeError` that says what was expected. */
 
-import type { Bounds, ListenAddress } from "../config.ts";
+import type { Bounds, ListenUrl } from "../config.ts";
 
 const MS_PER_UNIT: Readonly<Record<string, number>> = {
   ns: 1e-6,
@@ -46,8 +46,19 @@ export function parseInteger(text: string, bounds: Bounds): number {
   return value;
 }
 
+/** `http://…`, `https://…`, `unix://PATH:0`, separated by commas; without a scheme it is `http`. */
+export function parseListenUrls(text: string): ListenUrl[] {
+  return text.split(",").map((one) => parseListenUrl(one.trim()));
+}
+
+function parseListenUrl(text: string): ListenUrl {
+  const match = /^(?:(https?|tcp):\/\/)?(.*)$/i.exec(text);
+  const scheme = match?.[1]?.toLowerCase() === "https" ? "https" : "http";
+  return { scheme, ...parseListenAddress(match?.[2] ?? text) };
+}
+
 /** `host:port`, `[IPv6]:port`, or `:port` for all interfaces. */
-export function parseListenAddress(text: string): ListenAddress {
+function parseListenAddress(text: string): { host: string; port: number } {
   const match = /^(?:\[([0-9a-f:.%]+)\]|([^\s:/[\]@]*)):(\d{1,5})$/i.exec(text);
   const port = Number(match?.[3]);
   if (match === null || port > 65_535) {
@@ -74,6 +85,11 @@ export function parseChoice<Choice extends string>(
   const choice = choices.find((one) => one === text);
   if (choice === undefined) throw new RangeError(`expected one of ${choices.join(", ")}`);
   return choice;
+}
+
+/** Texts separated by commas; spaces around them do not count. */
+export function parseList(text: string): string[] {
+  return text.split(",").map((one) => one.trim()).filter((one) => one !== "");
 }
 
 export function parseText(text: string): string {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseClientUrls, parseDurationMs, parseInteger, parseListenAddress } from "./values.ts";
+import { parseClientUrls, parseDurationMs, parseInteger, parseListenUrls } from "./values.ts";
 
 const ANY = { min: 0, max: 2 ** 31 - 1 };
 
@@ -46,25 +46,20 @@ Deno.test("parseInteger() takes safe whole numbers within bounds alone", () => {
   assert.throws(() => parseInteger("10", { min: 1, max: 9 }), { message: "expected at most 9" });
 });
 
-Deno.test("parseListenAddress() takes names, addresses of both kinds, and a port alone", () => {
-  assert.deepEqual(parseListenAddress("0.0.0.0:2379"), { host: "0.0.0.0", port: 2379 });
-  assert.deepEqual(parseListenAddress("localhost:0"), { host: "localhost", port: 0 });
-  assert.deepEqual(parseListenAddress("[::1]:2379"), { host: "::1", port: 2379 });
-  assert.deepEqual(parseListenAddress(":2379"), { host: "0.0.0.0", port: 2379 });
-  for (
-    const text of [
-      "",
-      "2379",
-      "localhost",
-      "localhost:",
-      "::1:2379",
-      "a:70000",
-      "a:b",
-      "http://a:1",
-    ]
-  ) {
+Deno.test("parseListenUrls() takes names, addresses of both kinds, a port alone, and URLs", () => {
+  const cases: readonly (readonly [text: string, host: string, port: number])[] = [
+    ["0.0.0.0:2379", "0.0.0.0", 2379],
+    ["localhost:0", "localhost", 0],
+    ["[::1]:2379", "::1", 2379],
+    [":2379", "0.0.0.0", 2379],
+    ["http://a:1", "a", 1],
+  ];
+  for (const [text, host, port] of cases) {
+    assert.deepEqual(parseListenUrls(text), [{ scheme: "http", host, port }], text);
+  }
+  for (const text of ["", "2379", "localhost", "localhost:", "::1:2379", "a:70000", "a:b"]) {
     assert.throws(
-      () => parseListenAddress(text),
+      () => parseListenUrls(text),
       { message: "expected HOST:PORT such as 127.0.0.1:2379" },
       text,
     );

@@ -13,6 +13,8 @@ export interface CallContext {
   readonly peer: string;
   /** What the client called this server, from `:authority`. */
   readonly authority: string;
+  /** Common name of the certificate that the client has shown and that was verified; undefined without one. */
+  readonly clientName: string | undefined;
 }
 
 /** The pieces of one encoded message, sent one after the other without being joined first. */

@@ -7,6 +7,7 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { constants } from "node:http2";
 import { GRPC, StatusError } from "../errors.ts";
 import type { CallContext } from "./call.ts";
+import { clientNameOf } from "./client_name.ts";
 import type { CallObserver, CallSet } from "./calls.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { encodeGrpcMessage } from "./grpc_message.ts";
@@ -114,6 +115,10 @@ export abstract class DirectCall<Handler> implements CallContext {
 
   get authority(): string {
     return this.request.headers[":authority"] ?? this.request.headers.host ?? "";
+  }
+
+  get clientName(): string | undefined {
+    return clientNameOf(this.stream.session);
   }
 
   metadata(name: string): string | undefined {

@@ -51,6 +51,10 @@ class GrpcJsContext implements CallContext {
     return this.#call.getHost();
   }
 
+  get clientName(): string | undefined {
+    return undefined;
+  }
+
   metadata(name: string): string | undefined {
     const value = this.#call.metadata.get(name)[0];
     return value === undefined || typeof value === "string" ? value : value.toString("base64");
