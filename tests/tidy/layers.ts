@@ -28,6 +28,9 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/lease/": ENGINE,
   "src/compaction/": ENGINE,
 
+  // Who may do what.
+  "src/auth/": [...ENGINE, "gen/", "src/log.ts"],
+
   // The services join both; they know no SQL.
   "src/services/": [
     ...ENGINE,
@@ -39,6 +42,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/watch/",
     "src/lease/",
     "src/compaction/",
+    "src/auth/",
   ],
 
   // The process.
