@@ -24,6 +24,7 @@ import { kvMethods } from "./services/kv.ts";
 import { leaseMethods } from "./services/lease.ts";
 import { lockMethods } from "./services/lock.ts";
 import { maintenanceMethods } from "./services/maintenance.ts";
+import { reflectionMethods } from "./services/reflection.ts";
 import { guarded } from "./services/service.ts";
 import { watchMethods } from "./services/watch.ts";
 import { WatchHub } from "./watch/hub.ts";
@@ -209,11 +210,12 @@ function methodTable(parts: Parts): MethodTable {
     ...maintenanceMethods({ ...options, compactor, downgrade, membership, version }),
   ]);
   const table = new Map(etcd);
-  return new Map([
+  const services = new Map([
     ...table,
     ...guarded([...lockMethods(table), ...electionMethods(table)]),
     ...healthMethods(options),
   ]);
+  return new Map([...services, ...reflectionMethods(services.keys())]);
 }
 
 /** What a client is told when the store fails: that it may try again, or that the store is full; never the details. */
