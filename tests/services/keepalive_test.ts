@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import http2 from "node:http2";
+import { connect } from "node:net";
 import "../support/goaway_guard.ts";
 import { pause } from "../support/polling.ts";
 import { frame } from "../support/raw_call.ts";
@@ -148,4 +149,38 @@ serviceTest("Pings: others may go on after one was sent away", async (t) => {
   await using client = await PingingClient.connect(t.endpoint.address);
   await assertSentAway(client);
   await t.client.maintenance.status({});
+});
+
+/** Takes part in HTTP/2 no further than its greeting; resolves with all it was sent when it is let go. */
+function deadClient(address: string): Promise<Uint8Array> {
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+  const [host, port] = address.split(":");
+  const socket = connect(Number(port), host);
+  const received: Uint8Array[] = [];
+  socket.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  socket.write(new Uint8Array([0, 0, 0, 4, 0, 0, 0, 0, 0]));
+  socket.on("data", (chunk: Uint8Array) => received.push(chunk));
+  socket.on("error", reject);
+  socket.on("close", () => resolve(Buffer.concat(received)));
+  return promise;
+}
+
+serviceTest("Keepalive: a client that answers no ping is let go", {
+  flags: ["--grpc-keepalive-interval=1s", "--grpc-keepalive-timeout=1s"],
+}, async (t) => {
+  await using alive = await PingingClient.connect(t.endpoint.address);
+  await alive.watch(t.key("a"));
+  const received = await deadClient(t.endpoint.address);
+  const ping = new Uint8Array([0, 0, 8, 6, 0, 0, 0, 0, 0]);
+  assert.ok(Buffer.from(received).includes(ping), "it was pinged before");
+  assert.deepEqual(await alive.ping(1), { answered: 1, goaway: undefined });
+});
+
+serviceTest("Keepalive: with a timeout of 0 nobody is pinged", {
+  flags: ["--grpc-keepalive-interval=50ms", "--grpc-keepalive-timeout=0s"],
+}, async (t) => {
+  await using client = await PingingClient.connect(t.endpoint.address);
+  await client.watch(t.key("a"));
+  await pause(500);
+  assert.deepEqual(await client.ping(1), { answered: 1, goaway: undefined });
 });
