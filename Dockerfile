@@ -13,7 +13,7 @@ COPY gen gen
 COPY src src
 # Dependencies are fetched now, at the locked versions, and never at run time.
 ENV DENO_DIR=/app/.deno
-RUN deno cache --frozen src/main.ts backends/*/mod.ts \
+RUN deno cache --frozen src/main.ts src/auth/bcrypt_worker.ts backends/*/mod.ts \
   && mkdir -p /data/db && chown -R deno:deno /data
 
 USER deno

@@ -115,6 +115,19 @@ export const MEMBER_ANNOUNCE_MS = 5_000;
 /** A server that did not for so long is no member any more. */
 export const MEMBER_ALIVE_MS = 12_000;
 
+// --- Authentication ---
+
+/** Threads that hash passwords; each hash takes one for some 80 ms at the default cost. */
+export const PASSWORD_THREADS_MAX = 2;
+/** Log-ins waiting for such a thread, half a minute's at the default cost; more are refused with "too many requests". */
+export const PASSWORD_QUEUE_MAX = 1_000;
+/** Longest time for one hash, whose cost its maker chose; then its thread is ended, and it is "request timed out". */
+export const PASSWORD_TASK_MS_MAX = 30_000;
+/** Verified tokens (JWT) that are remembered, as a signature takes 0.3 ms; the oldest go. */
+export const JWT_REMEMBERED_MAX = 1_024;
+/** A longer token is malformed: it comes with every call. */
+export const JWT_LENGTH_MAX = 16 * 1024;
+
 // --- Time ---
 
 /** Longest wait for a write; then "request timed out". etcd: 5 s and twice the election timeout. */

@@ -28,6 +28,12 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/lease/": ENGINE,
   "src/compaction/": ENGINE,
 
+  // The server as its own client.
+  "src/concurrency/": [...BASE, "gen/", "src/transport/"],
+
+  // Who may do what.
+  "src/auth/": [...ENGINE, "gen/", "src/log.ts"],
+
   // The services join both; they know no SQL.
   "src/services/": [
     ...ENGINE,
@@ -39,6 +45,8 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/watch/",
     "src/lease/",
     "src/compaction/",
+    "src/auth/",
+    "src/concurrency/",
   ],
 
   // The process.
