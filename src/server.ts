@@ -8,6 +8,7 @@ import { Compactor } from "./compaction/compactor.ts";
 import { type Config, DEFAULT_CONFIG } from "./config.ts";
 import { EtcdError } from "./errors.ts";
 import { claimTerm, memberIdOf, nextTermCommand } from "./identity.ts";
+import { leaseTtlMin } from "./lease/commands.ts";
 import { Lessor } from "./lease/lessor.ts";
 import { DRAIN_GRACE_MS, LEASE_GAP_MS, REQUEST_OVERHEAD_BYTES } from "./limits.ts";
 import type { Log } from "./log.ts";
@@ -53,6 +54,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     maxConnections: config.maxConnections,
     createSchema: !config.noCreate,
     leaseGapMs: LEASE_GAP_MS,
+    unsafeNoSync: config.unsafeNoFsync,
   });
   started.defer(() => backend.close());
   // The port may be any free one, which is known only later.
@@ -74,6 +76,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
   });
   const listener = await listen({
     ...listening,
+    reusePort: config.socketReusePort,
     onHttp2: (socket) => server.accept(socket),
     onError: (error) => log("warn", "Cannot accept a connection", { error }),
   });
@@ -104,14 +107,17 @@ async function startEngine({ backend, listening, config, log }: EngineOptions) {
   const compactor = started.use(
     new Compactor({
       store,
+      automatic: config.autoCompaction,
       intervalMs: config.compactIntervalMs,
       retainMin: config.compactMinRetain,
       batchSize: config.compactBatchSize,
+      sleepMs: config.compactionSleepIntervalMs,
       now,
       log,
     }),
   );
-  const lessor = started.use(new Lessor({ store, now, randomId: randomLeaseId, log }));
+  const ttlMin = leaseTtlMin(config);
+  const lessor = started.use(new Lessor({ store, now, randomId: randomLeaseId, ttlMin, log }));
   const urls = { advertised: config.advertiseClientUrls, listening, hostname: hostname() };
   const membership = started.use(makeMembership({ store, config, log, urls }));
   await membership.join();

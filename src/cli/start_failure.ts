@@ -19,13 +19,19 @@ export function startFailureText(error: unknown, config: Config): string {
   if (error instanceof BackendError) return error.message;
   const reason = LISTEN_FAILURES[listenErrorCode(error) ?? ""];
   if (reason !== undefined) {
-    return `Cannot listen on ${config.listenClientUrls.map(formatAddress).join(", ")}: ${reason}`;
+    const urls = [
+      ...config.listenClientUrls,
+      ...config.listenClientHttpUrls,
+      ...config.listenMetricsUrls,
+    ];
+    return `Cannot listen on ${urls.map(formatAddress).join(", ")}: ${reason}`;
   }
   return `Cannot start: ${errorText(error)}`;
 }
 
-/** With brackets around IPv6, as in a URL. */
-export function formatAddress({ host, port }: Pick<ListenUrl, "host" | "port">): string {
+/** With brackets around IPv6, as in a URL; of a Unix socket its path. */
+export function formatAddress({ scheme, host, port }: ListenUrl): string {
+  if (scheme.startsWith("unix")) return host;
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 

@@ -11,6 +11,8 @@ export interface ListenOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
+  /** Lets several processes listen on the port. */
+  readonly reusePort?: boolean;
   /** Gets the socket paused, with the bytes read so far given back to it. */
   readonly onHttp2: (socket: Socket) => void;
   /** The same for HTTP/1.1. Default: every request is answered with 404. */
@@ -122,7 +124,13 @@ function bindError(error: Error, { host, port }: { host: string; port: number })
   });
 }
 
-function bind(server: Server, address: { host: string; port: number }): Promise<AddressInfo> {
+interface BindOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly reusePort: boolean;
+}
+
+function bind(server: Server, address: BindOptions): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     server.once("error", (error) => reject(bindError(error, address)));
     server.listen(address, () => {
@@ -139,7 +147,7 @@ function bind(server: Server, address: { host: string; port: number }): Promise<
  * @throws {Error} with one line for the operator, if the port cannot be had.
  */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const { host, port, onHttp2, onError } = options;
+  const { host, port, reusePort = false, onHttp2, onError } = options;
   const notFound = createNotFoundServer();
   const onHttp1 = options.onHttp1 ?? notFound.accept;
   const http1Sockets = new Set<Socket>();
@@ -157,7 +165,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       onHttp1(socket);
     });
   });
-  const bound = await bind(server, { host, port });
+  const bound = await bind(server, { host, port, reusePort });
   server.on("error", (error) => onError?.(error));
   return {
     host: bound.address,

@@ -14,7 +14,9 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/wire/": BASE,
   "src/config.ts": ["src/limits.ts"],
   "src/client_urls.ts": [],
-  "src/log.ts": ["src/config.ts"],
+  "src/log.ts": ["src/config.ts", "src/log_outputs.ts"],
+  "src/log_outputs.ts": ["src/config.ts", "src/log_rotation.ts"],
+  "src/log_rotation.ts": ["src/config.ts"],
   // Who serves the store.
   "src/identity.ts": ENGINE,
   "src/membership.ts": [CONTRACT, "src/limits.ts"],
@@ -47,6 +49,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/cli/",
     "src/config.ts",
     "src/log.ts",
+    "src/log_outputs.ts",
     "src/server.ts",
     "backends/registry.ts",
   ],
