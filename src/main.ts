@@ -58,7 +58,7 @@ function readCommand(): Command {
 
 /** Before there is a log, or where it would not show it. */
 function endStart(reason: string, code: number): never {
-  print(`Cannot start: ${reason}\n`, Deno.stderr);
+  print(`Cannot start: ${redactSecrets(reason)}\n`, Deno.stderr);
   Deno.exit(code);
 }
 
@@ -114,7 +114,7 @@ async function start(config: Config, log: Log): Promise<RunningServer> {
     if (error instanceof Error) log("debug", "the start failed at", { error });
     // Whoever wants no errors in the log has to be told all the same.
     const isQuiet = config.logLevel === "panic" || config.logLevel === "fatal";
-    if (isQuiet) endStart(redactSecrets(text), EXIT_START_FAILED);
+    if (isQuiet) endStart(text, EXIT_START_FAILED);
     Deno.exit(EXIT_START_FAILED);
   }
 }

@@ -9,6 +9,8 @@ import type { HealthProbe } from "./health_arguments.ts";
 const TIMEOUT_MS = 5_000;
 /** What is read of an answer. */
 const ANSWER_LENGTH_MAX = 64 * 1024;
+/** What is shown of it. */
+const SHOWN_LENGTH_MAX = 1_000;
 
 export interface Health {
   readonly isWell: boolean;
@@ -21,7 +23,7 @@ export async function askHealth(probe: HealthProbe): Promise<Health> {
   try {
     const { status, body } = await get(probe);
     const isWell = status === 200 && isHealthy(body);
-    const answer = body.trim().replaceAll(/\s+/g, " ");
+    const answer = body.trim().replaceAll(/\s+/g, " ").slice(0, SHOWN_LENGTH_MAX);
     return {
       isWell,
       text: `${place} is ${isWell ? "healthy" : "unhealthy"}: ${status} ${answer}`.trim(),
@@ -63,7 +65,7 @@ async function get(probe: HealthProbe): Promise<{ status: number; body: string }
     response.setEncoding("utf8");
     response.on("data", (chunk: string) => {
       body += chunk;
-      if (body.length > ANSWER_LENGTH_MAX) request.destroy(new Error("the answer is too long"));
+      if (body.length > ANSWER_LENGTH_MAX) reject(new Error("the answer is too long"));
     });
     response.on("error", reject);
     response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
@@ -80,7 +82,8 @@ async function get(probe: HealthProbe): Promise<{ status: number; body: string }
 function tlsOptions({ cacert, cert, key }: HealthProbe) {
   return {
     rejectUnauthorized: cacert !== "",
-    ...(cacert === "" ? {} : { ca: readFileSync(cacert) }),
+    // None rather than left out: to look for the system's takes a permission.
+    ca: cacert === "" ? [] : readFileSync(cacert),
     ...(cert === "" ? {} : { cert: readFileSync(cert) }),
     ...(key === "" ? {} : { key: readFileSync(key) }),
   };

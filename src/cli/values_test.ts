@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { parseClientUrls, parseDurationMs, parseInteger, parseListenUrls, parseTruth } from "./values.ts";
+import {
+  parseClientUrls,
+  parseDurationMs,
+  parseInteger,
+  parseListenUrls,
+  parseTruth,
+} from "./values.ts";
 
 const ANY = { min: 0, max: 2 ** 31 - 1 };
 
