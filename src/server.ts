@@ -18,6 +18,7 @@ import { Downgrade } from "./mvcc/downgrade.ts";
 import { Quota } from "./mvcc/quota.ts";
 import { Store } from "./mvcc/store.ts";
 import { clusterMethods } from "./services/cluster.ts";
+import { Defragmentations } from "./services/defragmentation.ts";
 import { HeaderEncoder } from "./services/header.ts";
 import { healthMethods } from "./services/health.ts";
 import { kvMethods } from "./services/kv.ts";
@@ -199,7 +200,9 @@ function methodTable(parts: Parts): MethodTable {
     requestBytesMax: config.maxRequestBytes,
     txnOpsMax: config.maxTxnOps,
   };
-  const { emulatedEtcdVersion: version } = config;
+  const { emulatedEtcdVersion: version, featureGates } = config;
+  const stopsService = featureGates.StopGRPCServiceOnDefrag;
+  const defragmentations = new Defragmentations({ stopsService });
   const etcd = guarded([
     ...kvMethods({ ...options, compactor }),
     ...watchMethods({
@@ -210,9 +213,16 @@ function methodTable(parts: Parts): MethodTable {
     }),
     ...leaseMethods({ ...options, lessor }),
     ...clusterMethods({ ...options, membership, clientUrls: parts.clientUrls }),
-    ...maintenanceMethods({ ...options, compactor, downgrade, membership, version }),
+    ...maintenanceMethods({
+      ...options,
+      compactor,
+      defragmentations,
+      downgrade,
+      membership,
+      version,
+    }),
   ]);
-  return new Map([...etcd, ...healthMethods(options)]);
+  return new Map([...etcd, ...healthMethods({ ...options, defragmentations })]);
 }
 
 /** What a client is told when the store fails: that it may try again, or that the store is full; never the details. */
