@@ -5,6 +5,7 @@ import { type Command, parseCommand, type ServeCommand, UsageError } from "./cli
 import type { HealthProbe } from "./cli/health_arguments.ts";
 import { askHealth } from "./cli/health_probe.ts";
 import { helpText } from "./cli/help.ts";
+import { notifySupervisor } from "./cli/readiness.ts";
 import { logSettings } from "./cli/settings_report.ts";
 import { startFailureText } from "./cli/start_failure.ts";
 import { RHINO_VERSION, versionText } from "./cli/version.ts";
@@ -86,8 +87,11 @@ async function serve(command: ServeCommand): Promise<void> {
   const stopped = stopSignal(log);
   const server = await start(config, log);
   logServing(server, { config, log });
+  const supervisor = { socket: Deno.env.get("NOTIFY_SOCKET"), log };
+  await notifySupervisor("READY=1", supervisor);
   const signal = await stopped;
   log("info", "stopping", { signal });
+  await notifySupervisor("STOPPING=1", supervisor);
   await server[Symbol.asyncDispose]();
   log("info", "stopped");
   // Not left to the event loop: a connection that hangs would keep it going.
