@@ -25,6 +25,7 @@ import { kvMethods } from "./services/kv.ts";
 import { leaseMethods } from "./services/lease.ts";
 import { maintenanceMethods } from "./services/maintenance.ts";
 import { guarded } from "./services/service.ts";
+import { withSlowCallsLogged } from "./services/slow_calls.ts";
 import { watchMethods } from "./services/watch.ts";
 import { WatchHub } from "./watch/hub.ts";
 import type { MethodTable } from "./transport/call.ts";
@@ -130,6 +131,7 @@ async function startEngine({ backend, listening, config, log }: EngineOptions) {
   const methods = methodTable({
     ...parts,
     config,
+    log,
     clientUrls: (authority) => clientUrls(urls, authority),
   });
   const running = started.move();
@@ -186,6 +188,7 @@ interface Parts {
   readonly downgrade: Downgrade;
   readonly membership: Membership;
   readonly config: Config;
+  readonly log: Log;
   /** URLs that clients reach this server by; the argument is what the asking one called it. */
   readonly clientUrls: (authority: string) => readonly string[];
 }
@@ -222,7 +225,12 @@ function methodTable(parts: Parts): MethodTable {
       version,
     }),
   ]);
-  return new Map([...etcd, ...healthMethods({ ...options, defragmentations })]);
+  const thresholdMs = config.warningUnaryRequestDurationMs;
+  return withSlowCallsLogged([...etcd, ...healthMethods({ ...options, defragmentations })], {
+    thresholdMs,
+    now,
+    log: parts.log,
+  });
 }
 
 /** What a client is told when the store fails: that it may try again, or that the store is full; never the details. */

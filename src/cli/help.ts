@@ -18,7 +18,7 @@ export function helpText(): string {
       "",
     ),
     ...FLAGS.map(helpOfFlag),
-    ...SWITCHES.map(({ name, help }) => `  --${name}\n${wrapped(help)}\n`),
+    ...SWITCHES.map(({ name, help }) => `  --${name}\n${wrapped(help.replaceAll("`", ""))}\n`),
     "Flags of health, besides those of the server:\n",
     ...HEALTH_FLAGS.map(({ name, placeholder, help }) =>
       `  --${name} ${placeholder}\n${wrapped(help)}\n`
