@@ -117,6 +117,12 @@ export function createTls(options: TlsOptions): Tls {
   };
 }
 
+interface Accepted {
+  readonly onSecure: (socket: TLSSocket) => void;
+  /** The client's; a closed socket tells it no more. */
+  readonly address: string;
+}
+
 interface FrontParts {
   readonly options: TlsOptions;
   readonly files: TlsFiles;
@@ -139,7 +145,7 @@ function createFront({ options, files, check, front }: FrontParts): TlsFront {
     timeoutMs: front.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
     max: front.handshakesMax ?? HANDSHAKES_MAX,
   });
-  const callbacks = new WeakMap<Socket, (socket: TLSSocket) => void>();
+  const accepted = new WeakMap<Socket, Accepted>();
   const context = () => ({
     ...files.identity,
     minVersion: VERSIONS[minVersion],
@@ -155,30 +161,34 @@ function createFront({ options, files, check, front }: FrontParts): TlsFront {
     handshakeTimeout: 2 * (front.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS),
   });
   server.on("tlsClientError", (error, socket) => {
-    options.onRefused({ address: addressOf(socket), reason: error.message });
-    (connectionBelow(socket) ?? socket).destroy();
+    const connection = connectionBelow(socket) ?? socket;
+    // Deno closes the connection of a client whose certificate it does not take, and says here only that.
+    const { authorizationError } = socket;
+    const reason = authorizationError ? `its certificate: ${authorizationError}` : error.message;
+    options.onRefused({ address: accepted.get(connection)?.address ?? "", reason });
+    connection.destroy();
     socket.destroy();
   });
   server.on("secureConnection", (socket: TLSSocket) => {
     // A broken connection also closes, which is what its server acts on.
     socket.on("error", () => {});
     const connection = connectionBelow(socket);
-    const onSecure = connection === undefined ? undefined : callbacks.get(connection);
-    if (connection === undefined || onSecure === undefined) {
+    const known = connection && accepted.get(connection);
+    if (connection === undefined || known === undefined) {
       socket.destroy();
       return;
     }
     handshakes.settle(connection);
     const verdict = check.check(socket);
     if (!verdict.isAccepted) {
-      options.onRefused({ address: addressOf(socket), reason: verdict.reason });
+      options.onRefused({ address: known.address, reason: verdict.reason });
       socket.destroy();
       return;
     }
     if (options.clientCertAuth && verdict.commonName !== undefined) {
       rememberClientName(socket, verdict.commonName);
     }
-    onSecure(socket);
+    known.onSecure(socket);
   });
   return {
     accept(socket, onSecure) {
@@ -188,7 +198,7 @@ function createFront({ options, files, check, front }: FrontParts): TlsFront {
         server.setSecureContext(context());
       }
       handshakes.add(socket);
-      callbacks.set(socket, onSecure);
+      accepted.set(socket, { onSecure, address: addressOf(socket) });
       server.emit("connection", socket);
     },
     close: () => handshakes.closeAll(),
