@@ -105,9 +105,12 @@ function placeText({ host, port, isUnix }: Place): string {
 
 function bindError(error: Error, place: Place): Error {
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  return new Error(`Cannot listen on ${placeText(place)}: ${BIND_PROBLEMS[code] ?? error.message}`, {
-    cause: error,
-  });
+  return new Error(
+    `Cannot listen on ${placeText(place)}: ${BIND_PROBLEMS[code] ?? error.message}`,
+    {
+      cause: error,
+    },
+  );
 }
 
 /** The socket's file that an ended server has left behind is in the way; etcd removes it too. Other files stay. */

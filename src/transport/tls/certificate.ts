@@ -139,9 +139,12 @@ export function addressBytes(text: string): Buffer {
   // The URL parser writes every form of an IPv6 address in one way, without dots.
   const [plain = ""] = text.split("%");
   const [head = "", tail] = new URL(`http://[${plain}]`).hostname.slice(1, -1).split("::");
-  const groups = (part: string) => part === "" ? [] : part.split(":").map((hex) => parseInt(hex, 16));
+  const groups = (part: string) =>
+    part === "" ? [] : part.split(":").map((hex) => parseInt(hex, 16));
   const before = groups(head);
   const after = tail === undefined ? [] : groups(tail);
   const zeros = new Array<number>(8 - before.length - after.length).fill(0);
-  return Buffer.from([...before, ...zeros, ...after].flatMap((group) => [group >> 8, group & 0xff]));
+  return Buffer.from(
+    [...before, ...zeros, ...after].flatMap((group) => [group >> 8, group & 0xff]),
+  );
 }
