@@ -3,13 +3,15 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { type Backend, BackendError } from "../backends/contract.ts";
 import { openBackend } from "../backends/registry.ts";
-import { addressOf, clientUrls, type ClientUrlsOptions } from "./client_urls.ts";
+import { dataFolderOf } from "./auto_tls.ts";
+import { addressOf, clientUrls, type ClientUrlsOptions, isUnix, urlText } from "./client_urls.ts";
 import { Compactor } from "./compaction/compactor.ts";
-import { type Config, DEFAULT_CONFIG } from "./config.ts";
+import { type Config, DEFAULT_CONFIG, type ListenUrl } from "./config.ts";
 import { EtcdError } from "./errors.ts";
 import { claimTerm, memberIdOf, nextTermCommand } from "./identity.ts";
 import { leaseTtlMin } from "./lease/commands.ts";
 import { Lessor } from "./lease/lessor.ts";
+import { type ListeningUrl, prepareListeners } from "./listeners.ts";
 import { DRAIN_GRACE_MS, LEASE_GAP_MS, REQUEST_OVERHEAD_BYTES } from "./limits.ts";
 import type { Log } from "./log.ts";
 import { Membership } from "./membership.ts";
@@ -30,12 +32,14 @@ import { watchMethods } from "./services/watch.ts";
 import { WatchHub } from "./watch/hub.ts";
 import type { MethodTable } from "./transport/call.ts";
 import { createGrpcServer } from "./transport/grpc_server.ts";
-import { listen } from "./transport/listener.ts";
+import { createNotFoundServer } from "./transport/http1.ts";
 
 /** A server that takes requests; disposing of it drains and closes it. */
 export interface RunningServer extends AsyncDisposable {
-  /** HOST:PORT, with the actual port. */
+  /** HOST:PORT of the first client URL, with the actual port; of a Unix socket its URL. */
   readonly address: string;
+  /** All that is listened on, with the actual ports; the client URLs first. */
+  readonly urls: readonly ListeningUrl[];
 }
 
 /** `makeConfig` lets no config through without one. */
@@ -49,6 +53,8 @@ const DEFAULT_LISTEN_URL = { scheme: "http", host: "0.0.0.0", port: 2379 } as co
  */
 export async function startServer(config: Config, log: Log): Promise<RunningServer> {
   await using started = new AsyncDisposableStack();
+  // Before the store is opened: what is wrong with a certificate is known at once.
+  const listeners = prepareListeners({ config, dataFolder: dataFolderOf(config.endpoint), log });
   const backend = await openBackend(config.endpoint, {
     now: wallClock(),
     randomId,
@@ -59,9 +65,8 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     unsafeNoSync: config.unsafeNoFsync,
   });
   started.defer(() => backend.close());
-  // The port may be any free one, which is known only later.
-  const [first = DEFAULT_LISTEN_URL] = config.listenClientUrls;
-  const listening = { host: first.host, port: first.port };
+  // A port may be any free one, which is known only later.
+  const listening = () => listeners.clientUrls;
   const engine = started.use(await startEngine({ backend, listening, config, log }));
   const server = createGrpcServer({
     methods: engine.methods,
@@ -76,26 +81,29 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     toStatus: backendStatus,
     onDefect: (error, path) => log("error", "defect: a call failed", { path, error }),
   });
-  const listener = await listen({
-    ...listening,
-    reusePort: config.socketReusePort,
-    onHttp2: (socket) => server.accept(socket),
-    onError: (error) => log("warn", "Cannot accept a connection", { error }),
-  });
+  // Until there is a gateway.
+  const notFound = createNotFoundServer();
+  started.defer(() => notFound.close());
   started.defer(() => server.drain(DRAIN_GRACE_MS));
-  started.defer(() => listener.close());
-  listening.port = listener.port;
+  started.defer(() => listeners.close());
+  await listeners.open({
+    onHttp2: (socket) => server.accept(socket),
+    onHttp1: notFound.accept,
+    onMetrics: notFound.accept,
+  });
   await engine.membership.announce();
   const running = started.move();
+  const { urls, clientUrls: [first = DEFAULT_LISTEN_URL] } = listeners;
   return {
-    address: addressOf(listener),
+    address: isUnix(first) ? urlText(first) : addressOf(first),
+    urls,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }
 
 interface EngineOptions {
   readonly backend: Backend;
-  readonly listening: { readonly host: string; readonly port: number };
+  readonly listening: () => readonly ListenUrl[];
   readonly config: Config;
   readonly log: Log;
 }

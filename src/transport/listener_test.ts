@@ -53,7 +53,7 @@ Deno.test("protocolOf() tells HTTP/2, HTTP/1.1 and neither by the first bytes", 
     ["PR", "more bytes needed"],
     ["PROPFIND", "http1"],
     ["G", "http1"],
-    ["\x16\x03\x01", "unknown"],
+    ["\x16\x03\x01", "tls"],
     ["\0", "unknown"],
     ["get", "unknown"],
   ];

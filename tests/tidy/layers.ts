@@ -13,7 +13,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/limits.ts": [],
   "src/wire/": BASE,
   "src/config.ts": ["src/limits.ts"],
-  "src/client_urls.ts": [],
+  "src/client_urls.ts": ["src/config.ts"],
   "src/log.ts": ["src/config.ts", "src/log_outputs.ts"],
   "src/log_outputs.ts": ["src/config.ts", "src/log_rotation.ts"],
   "src/log_rotation.ts": ["src/config.ts"],
@@ -41,6 +41,22 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/watch/",
     "src/lease/",
     "src/compaction/",
+  ],
+
+  // Where it listens.
+  "src/auto_tls.ts": [
+    "backends/registry.ts",
+    "src/client_urls.ts",
+    "src/config.ts",
+    "src/log.ts",
+    "src/transport/",
+  ],
+  "src/listeners.ts": [
+    "src/auto_tls.ts",
+    "src/client_urls.ts",
+    "src/config.ts",
+    "src/log.ts",
+    "src/transport/",
   ],
 
   // The process.
