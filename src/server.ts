@@ -7,6 +7,7 @@ import { addressOf, clientUrls, type ClientUrlsOptions } from "./client_urls.ts"
 import { Compactor } from "./compaction/compactor.ts";
 import { type Config, DEFAULT_CONFIG } from "./config.ts";
 import { EtcdError } from "./errors.ts";
+import { createHttpServer, type HttpServer } from "./http/http_server.ts";
 import { claimTerm, memberIdOf, nextTermCommand } from "./identity.ts";
 import { Lessor } from "./lease/lessor.ts";
 import { DRAIN_GRACE_MS, LEASE_GAP_MS, REQUEST_OVERHEAD_BYTES } from "./limits.ts";
@@ -19,6 +20,7 @@ import { Store } from "./mvcc/store.ts";
 import { clusterMethods } from "./services/cluster.ts";
 import { HeaderEncoder } from "./services/header.ts";
 import { healthMethods } from "./services/health.ts";
+import { healthChecks } from "./services/health_checks.ts";
 import { kvMethods } from "./services/kv.ts";
 import { leaseMethods } from "./services/lease.ts";
 import { maintenanceMethods } from "./services/maintenance.ts";
@@ -59,9 +61,11 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
   const [first = DEFAULT_LISTEN_URL] = config.listenClientUrls;
   const listening = { host: first.host, port: first.port };
   const engine = started.use(await startEngine({ backend, listening, config, log }));
+  const http = makeHttpServer({ engine, config, log });
   const server = createGrpcServer({
     methods: engine.methods,
     maxReceiveBytes: config.maxRequestBytes + REQUEST_OVERHEAD_BYTES,
+    onOtherStream: http.onOtherStream,
     maxConcurrentStreams: config.maxConcurrentStreams,
     keepalive: {
       intervalMs: config.grpcKeepaliveIntervalMs,
@@ -70,14 +74,17 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     },
     hotPath: config.fastPath,
     toStatus: backendStatus,
-    onDefect: (error, path) => log("error", "defect: a call failed", { path, error }),
+    onDefect: defectLog(log),
   });
   const listener = await listen({
     ...listening,
     onHttp2: (socket) => server.accept(socket),
+    onHttp1: (socket) => http.accept(socket),
     onError: (error) => log("warn", "Cannot accept a connection", { error }),
   });
-  started.defer(() => server.drain(DRAIN_GRACE_MS));
+  started.defer(async () => {
+    await Promise.all([server.drain(DRAIN_GRACE_MS), http.drain(DRAIN_GRACE_MS)]);
+  });
   started.defer(() => listener.close());
   listening.port = listener.port;
   await engine.membership.announce();
@@ -126,7 +133,46 @@ async function startEngine({ backend, listening, config, log }: EngineOptions) {
     clientUrls: (authority) => clientUrls(urls, authority),
   });
   const running = started.move();
-  return { methods, membership, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  return {
+    methods,
+    membership,
+    checks: healthChecks(store),
+    versions: () => ({
+      server: config.emulatedEtcdVersion,
+      cluster: downgrade.clusterVersion,
+      storage: downgrade.clusterVersion,
+    }),
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+/** What is served on the same ports besides gRPC. */
+function makeHttpServer(
+  { engine, config, log }: Pick<EngineOptions, "config" | "log"> & {
+    readonly engine: Awaited<ReturnType<typeof startEngine>>;
+  },
+): HttpServer {
+  const { methods, checks, versions } = engine;
+  return createHttpServer({
+    methods,
+    checks,
+    versions,
+    observe: undefined,
+    metrics: undefined,
+    maxReceiveBytes: config.maxRequestBytes + REQUEST_OVERHEAD_BYTES,
+    access: {
+      cors: config.cors,
+      hostWhitelist: config.hostWhitelist,
+      ignoresClientNames: () => false,
+    },
+    enableGateway: config.enableGrpcGateway,
+    toStatus: backendStatus,
+    onDefect: defectLog(log),
+  });
+}
+
+function defectLog(log: Log) {
+  return (error: unknown, path: string) => log("error", "defect: a call failed", { path, error });
 }
 
 function makeMembership(
