@@ -82,8 +82,12 @@ export class GatewayCall implements CallContext {
   startClock(): void {
     const timeoutMs = timeoutOf(this.exchange);
     if (timeoutMs === undefined) return;
-    const expire = () => this.abort(deadlineExceeded());
-    this.#timer = setTimeout(expire, Math.min(Math.max(timeoutMs, 0), TIMER_MS_MAX));
+    // Nothing can be done in less than a millisecond, and timers count whole ones.
+    if (timeoutMs < 1) return this.abort(deadlineExceeded());
+    this.#timer = setTimeout(
+      () => this.abort(deadlineExceeded()),
+      Math.min(timeoutMs, TIMER_MS_MAX),
+    );
   }
 
   /** From here on it counts as a call. */

@@ -20,10 +20,10 @@ import {
 } from "./bounds.ts";
 import { replyText } from "./exchange.ts";
 import { createGateway } from "./gateway.ts";
-import { http1Exchange, http2Exchange } from "./node_exchange.ts";
+import { http1Exchange, http2Exchange, requestExchange } from "./node_exchange.ts";
 import { clientPages, metricsPages, type PagesOptions } from "./pages.ts";
 import { type AccessOptions, createRouter, type Router } from "./router.ts";
-import { upgradeToWebSocket } from "./websocket_upgrade.ts";
+import { acceptWebSocket, isHandshake, refusalExchange } from "./websocket.ts";
 
 export interface HttpServerOptions extends PagesOptions {
   readonly methods: MethodTable;
@@ -102,7 +102,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     onOtherStream(stream, headers) {
       const exchange = http2Exchange(stream, headers);
       if (!exchange.isSecure) return false;
-      routers.client(exchange);
+      routers.client.route(exchange);
       return true;
     },
     async drain(graceMs) {
@@ -140,7 +140,7 @@ async function atMost(promise: Promise<void>, ms: number): Promise<void> {
 
 /** node's server, without a port of its own. */
 function createNodeServer(
-  route: Router,
+  router: Router,
   { hasWebSockets }: { readonly hasWebSockets: boolean },
 ): Server {
   const server = createServer({
@@ -152,40 +152,57 @@ function createNodeServer(
     connectionsCheckingInterval: TIMEOUT_CHECK_MS,
     // Answered in Go's words instead.
     requireHostHeader: false,
-    ...({
+    ...{
       shouldUpgradeCallback: (request: IncomingMessage) =>
-        hasWebSockets && isWebSocketRequest(request),
-    }),
+        hasWebSockets && isGatewayPath(request) && isHandshake(requestExchange(request)),
+    },
   });
   // Without a port of its own it would be taken for one that is closing, which ends connections after one answer.
   Object.defineProperty(server, "listening", { value: true });
-  server.on("request", (request, response) => serve(request, { response, route }));
+  server.on("request", (request, response) => serve(request, { response, router }));
   server.on("checkContinue", (request, response) => {
     response.writeContinue();
-    serve(request, { response, route });
+    serve(request, { response, router });
   });
   server.on("checkExpectation", (_request, response) => {
     response.writeHead(417, { "Connection": "close", "Content-Length": "0" });
     response.end();
   });
-  server.on("upgrade", (request, socket, head) => {
-    upgradeToWebSocket(request, { socket, head, route });
-  });
+  server.on("upgrade", (request, socket, head) => upgrade(request, { socket, head, router }));
   server.on("clientError", refuse);
   server.setTimeout(STALLED_MS, cutOffWhenStalled);
   return server;
 }
 
-/** Other upgrades are passed over, as HTTP allows: curl offers HTTP/2 so. */
-function isWebSocketRequest({ url = "", headers }: IncomingMessage): boolean {
-  return /^\/v3(?:beta)?\//.test(url) && /\bwebsocket\b/i.test(headers.upgrade ?? "");
+/** Upgrades of other paths are passed over, as HTTP allows: curl offers HTTP/2 so. */
+function isGatewayPath({ url = "" }: IncomingMessage): boolean {
+  return /^\/v3(?:beta)?\//.test(url);
+}
+
+function upgrade(
+  request: IncomingMessage,
+  { socket, head, router }: {
+    readonly socket: Duplex;
+    readonly head: Uint8Array;
+    readonly router: Router;
+  },
+): void {
+  // A server that accepts connections of TCP and TLS has no other sockets.
+  const connection = socket as Socket;
+  const asked = requestExchange(request);
+  connection.setTimeout(STALLED_MS, () => {
+    if (connection.writableLength > 0) connection.destroy();
+  });
+  countRequest(connection, connection);
+  if (!router.admits(refusalExchange(asked, connection))) return;
+  router.route(acceptWebSocket(asked, { socket: connection, head }));
 }
 
 function serve(
   request: IncomingMessage,
-  { response, route }: { readonly response: ServerResponse; readonly route: Router },
+  { response, router }: { readonly response: ServerResponse; readonly router: Router },
 ): void {
-  countRequest(request, response);
+  countRequest(request.socket, response);
   response.once("finish", () => lingerThenClose(request));
   const exchange = http1Exchange(request, response);
   if (request.headers.host === undefined && request.httpVersion === "1.1") {
@@ -199,7 +216,7 @@ function serve(
     exchange.end();
     return;
   }
-  route(exchange);
+  router.route(exchange);
 }
 
 /** A client that has its answer and goes on sending is not read for ever. */
@@ -238,9 +255,9 @@ function cutOffWhenStalled(socket: Socket): void {
 /** Connections with a request under way, and how many of them. */
 const busy = new Map<Socket, number>();
 
-function countRequest({ socket }: IncomingMessage, response: ServerResponse): void {
+function countRequest(socket: Socket, answer: ServerResponse | Socket): void {
   busy.set(socket, (busy.get(socket) ?? 0) + 1);
-  response.once("close", () => {
+  answer.once("close", () => {
     const others = (busy.get(socket) ?? 1) - 1;
     if (others === 0) busy.delete(socket);
     else busy.set(socket, others);

@@ -17,10 +17,8 @@ function clientOf(socket: Socket | undefined) {
   };
 }
 
-/** HTTP/1.1. */
-export function http1Exchange(request: IncomingMessage, response: ServerResponse): Exchange {
-  request.on("error", ignoreError);
-  response.on("error", ignoreError);
+/** A request of HTTP/1.1 without a way to answer it. */
+export function requestExchange(request: IncomingMessage): Exchange {
   return {
     ...clientOf(request.socket),
     method: request.method ?? "",
@@ -28,6 +26,23 @@ export function http1Exchange(request: IncomingMessage, response: ServerResponse
     host: request.headers.host ?? "",
     rawHeaders: request.rawHeaders,
     body: request,
+    get isGone() {
+      return request.socket.destroyed;
+    },
+    onClose: (listener) => void request.socket.once("close", listener),
+    respond() {},
+    write() {},
+    end() {},
+    destroy: () => void request.socket.destroy(),
+  };
+}
+
+/** HTTP/1.1. */
+export function http1Exchange(request: IncomingMessage, response: ServerResponse): Exchange {
+  request.on("error", ignoreError);
+  response.on("error", ignoreError);
+  return {
+    ...requestExchange(request),
     get isGone() {
       return response.destroyed || response.writableEnded || request.socket.destroyed;
     },

@@ -6,6 +6,7 @@
 import { type Exchange, headerOf, replyNotFound, replyText, withHeaders } from "./exchange.ts";
 import type { Gateway } from "./gateway.ts";
 import type { Pages } from "./pages.ts";
+import { isWebSocketRequest, refuseHandshake } from "./websocket.ts";
 
 export interface AccessOptions {
   /** Origins that browsers may call from; `*` or none at all is any. */
@@ -25,14 +26,22 @@ export interface RouterOptions {
   readonly onDefect: (error: unknown, path: string) => void;
 }
 
-export type Router = (exchange: Exchange) => void;
+export interface Router {
+  route(exchange: Exchange): void;
+  /** Whether `route` would go on with it; answers it if not. */
+  admits(exchange: Exchange): boolean;
+}
 
 const GATEWAY_ROOT = "/v3/";
 
 export function createRouter({ pages, gateway, access, onDefect }: RouterOptions): Router {
   function dispatch(exchange: Exchange, { path, query }: Target): void {
     if (redirect(exchange, { path, query, hasGateway: gateway !== undefined })) return;
-    if (gateway !== undefined && path.startsWith(GATEWAY_ROOT)) return gateway(exchange, path);
+    if (gateway !== undefined && path.startsWith(GATEWAY_ROOT)) {
+      if (isWebSocketRequest(exchange)) refuseHandshake(exchange);
+      else gateway(exchange, path);
+      return;
+    }
     const page = pages.get(path);
     if (page === undefined) return replyNotFound(exchange);
     Promise.try(page, exchange, new URLSearchParams(query)).catch((error) => {
@@ -41,12 +50,25 @@ export function createRouter({ pages, gateway, access, onDefect }: RouterOptions
     });
   }
 
-  return function route(exchange) {
+  /** Undefined if it has been answered. */
+  function look(exchange: Exchange): { admitted: Exchange; target: Target } | undefined {
     const target = parseTarget(exchange.target);
-    if (target === undefined) return replyText(exchange, { status: 400, text: "400 Bad Request" });
-    if (access === undefined) return dispatch(exchange, target);
-    const admitted = admit(exchange, { path: target.path, access });
-    if (admitted !== undefined) dispatch(admitted, target);
+    if (target === undefined) {
+      replyText(exchange, { status: 400, text: "400 Bad Request" });
+      return undefined;
+    }
+    const admitted = access === undefined
+      ? exchange
+      : admit(exchange, { path: target.path, access });
+    return admitted === undefined ? undefined : { admitted, target };
+  }
+
+  return {
+    admits: (exchange) => look(exchange) !== undefined,
+    route(exchange) {
+      const found = look(exchange);
+      if (found !== undefined) dispatch(found.admitted, found.target);
+    },
   };
 }
 
