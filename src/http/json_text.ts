@@ -76,11 +76,11 @@ export class JsonText {
     }
     if (!text.includes("\\")) return text;
     const value = JSON.parse(`"${text}"`) as string;
-    if (!value.isWellFormed()) {
-      const rest = JSON.stringify(afterLoneSurrogate(text) ?? "");
-      throw this.#syntaxError(start, `invalid escape code ${rest} in string`);
-    }
-    return value;
+    if (value.isWellFormed()) return value;
+    const at = start + 1 + Buffer.byteLength(text.slice(0, afterLoneSurrogate(text)));
+    const rest = this.#buffer.toString("latin1", at, at + 6);
+    if (rest.length < 6) throw new JsonError("proto: unexpected EOF");
+    throw this.#syntaxError(start, `invalid escape code ${JSON.stringify(rest)} in string`);
   }
 
   error(start: number, text: string): JsonError {
@@ -133,18 +133,18 @@ export class JsonText {
   }
 }
 
-/** What follows half of a surrogate pair that has no other half; undefined if every pair is whole. */
-function afterLoneSurrogate(text: string): string | undefined {
+/** Index behind the first half of a surrogate pair that has no other half. */
+function afterLoneSurrogate(text: string): number {
   for (const { index, 1: hex } of text.matchAll(/\\(?:u([0-9a-fA-F]{4})|[^u])/g)) {
     if (hex === undefined) continue;
     const code = parseInt(hex, 16);
-    const rest = text.slice(index + 6, index + 12);
     const isHigh = code >= 0xd800 && code <= 0xdbff;
-    if (isHigh && !/^\\u[dD][c-fC-F]/.test(rest)) return rest;
+    if (isHigh && !/^\\u[dD][c-fC-F]/.test(text.slice(index + 6, index + 12))) return index + 6;
     const isLow = code >= 0xdc00 && code <= 0xdfff;
-    if (isLow && !/\\u[dD][89abAB][0-9a-fA-F]{2}$/.test(text.slice(0, index))) return rest;
+    const before = text.slice(Math.max(0, index - 6), index);
+    if (isLow && !/^\\u[dD][89abAB][0-9a-fA-F]{2}$/.test(before)) return index + 6;
   }
-  return undefined;
+  return text.length;
 }
 
 function kindOf(byte: number): TokenKind {
