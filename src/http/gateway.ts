@@ -95,7 +95,7 @@ async function serveStream({ request, options, bounds, handlerOf }: Parts): Prom
       readValues(exchange, bounds, {
         onValue: (json) => call.requests.push(encode(method, { json, options })),
         onEnd: () => call.requests.end(),
-        onFailure: (error) => call.fail(error),
+        onFailure: (error) => call.breakOff(error),
       });
     } else {
       call.requests.push(await readMessage(request, { call, bounds, options }));

@@ -2,7 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import type { DescMethod } from "@bufbuild/protobuf";
-import { GRPC, type StatusError } from "../errors.ts";
+import { GRPC, StatusError } from "../errors.ts";
 import type { CallContext, MessageParts, StreamCall } from "../transport/call.ts";
 import type { CallObserver, CallSet } from "../transport/calls.ts";
 import { TIMER_MS_MAX } from "../transport/grpc_timeout.ts";
@@ -107,6 +107,12 @@ export class GatewayCall implements CallContext {
     if (!this.finish(reason.code)) return;
     this.tell(reason);
     this.#controller.abort(reason);
+  }
+
+  /** The same while the handler still runs. */
+  breakOff(error: unknown): void {
+    const { code, message } = this.#options.mapStatus(error, this.#path);
+    this.abort(new StatusError(code, message));
   }
 
   answer(parts: MessageParts): void {
