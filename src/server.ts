@@ -8,6 +8,7 @@ import { addressOf, clientUrls, type ClientUrlsOptions, isUnix, urlText } from "
 import { Compactor } from "./compaction/compactor.ts";
 import { type Config, DEFAULT_CONFIG, type ListenUrl } from "./config.ts";
 import { EtcdError } from "./errors.ts";
+import { createHttpServer, type HttpServer } from "./http/http_server.ts";
 import { claimTerm, memberIdOf, nextTermCommand } from "./identity.ts";
 import { leaseTtlMin } from "./lease/commands.ts";
 import { Lessor } from "./lease/lessor.ts";
@@ -23,6 +24,7 @@ import { clusterMethods } from "./services/cluster.ts";
 import { Defragmentations } from "./services/defragmentation.ts";
 import { HeaderEncoder } from "./services/header.ts";
 import { healthMethods } from "./services/health.ts";
+import { healthChecks } from "./services/health_checks.ts";
 import { kvMethods } from "./services/kv.ts";
 import { leaseMethods } from "./services/lease.ts";
 import { maintenanceMethods } from "./services/maintenance.ts";
@@ -32,7 +34,6 @@ import { watchMethods } from "./services/watch.ts";
 import { WatchHub } from "./watch/hub.ts";
 import type { MethodTable } from "./transport/call.ts";
 import { createGrpcServer } from "./transport/grpc_server.ts";
-import { createNotFoundServer } from "./transport/http1.ts";
 
 /** A server that takes requests; disposing of it drains and closes it. */
 export interface RunningServer extends AsyncDisposable {
@@ -68,9 +69,11 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
   // A port may be any free one, which is known only later.
   const listening = () => listeners.clientUrls;
   const engine = started.use(await startEngine({ backend, listening, config, log }));
+  const http = makeHttpServer({ engine, config, log });
   const server = createGrpcServer({
     methods: engine.methods,
     maxReceiveBytes: config.maxRequestBytes + REQUEST_OVERHEAD_BYTES,
+    onOtherStream: http.onOtherStream,
     maxConcurrentStreams: config.maxConcurrentStreams,
     keepalive: {
       intervalMs: config.grpcKeepaliveIntervalMs,
@@ -79,17 +82,16 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     },
     hotPath: config.fastPath,
     toStatus: backendStatus,
-    onDefect: (error, path) => log("error", "defect: a call failed", { path, error }),
+    onDefect: defectLog(log),
   });
-  // Until there is a gateway.
-  const notFound = createNotFoundServer();
-  started.defer(() => notFound.close());
-  started.defer(() => server.drain(DRAIN_GRACE_MS));
+  started.defer(async () => {
+    await Promise.all([server.drain(DRAIN_GRACE_MS), http.drain(DRAIN_GRACE_MS)]);
+  });
   started.defer(() => listeners.close());
   await listeners.open({
     onHttp2: (socket) => server.accept(socket),
-    onHttp1: notFound.accept,
-    onMetrics: notFound.accept,
+    onHttp1: (socket) => http.accept(socket),
+    onMetrics: (socket) => http.accept(socket, "metrics"),
   });
   await engine.membership.announce();
   const running = started.move();
@@ -143,7 +145,46 @@ async function startEngine({ backend, listening, config, log }: EngineOptions) {
     clientUrls: (authority) => clientUrls(urls, authority),
   });
   const running = started.move();
-  return { methods, membership, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  return {
+    methods,
+    membership,
+    checks: healthChecks(store),
+    versions: () => ({
+      server: config.emulatedEtcdVersion,
+      cluster: downgrade.clusterVersion,
+      storage: downgrade.clusterVersion,
+    }),
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+/** What is served on the same ports besides gRPC. */
+function makeHttpServer(
+  { engine, config, log }: Pick<EngineOptions, "config" | "log"> & {
+    readonly engine: Awaited<ReturnType<typeof startEngine>>;
+  },
+): HttpServer {
+  const { methods, checks, versions } = engine;
+  return createHttpServer({
+    methods,
+    checks,
+    versions,
+    observe: undefined,
+    metrics: undefined,
+    maxReceiveBytes: config.maxRequestBytes + REQUEST_OVERHEAD_BYTES,
+    access: {
+      cors: config.cors,
+      hostWhitelist: config.hostWhitelist,
+      ignoresClientNames: () => false,
+    },
+    enableGateway: config.enableGrpcGateway,
+    toStatus: backendStatus,
+    onDefect: defectLog(log),
+  });
+}
+
+function defectLog(log: Log) {
+  return (error: unknown, path: string) => log("error", "defect: a call failed", { path, error });
 }
 
 function makeMembership(

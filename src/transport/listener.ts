@@ -6,7 +6,6 @@
 import { Buffer } from "node:buffer";
 import { lstatSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
-import { createNotFoundServer } from "./http1.ts";
 import { PendingSockets } from "./pending_sockets.ts";
 import type { TlsFront } from "./tls/tls_front.ts";
 
@@ -21,7 +20,7 @@ export interface ListenOptions {
   readonly isUnix?: boolean;
   /** Gets the socket paused, with the bytes read so far given back to it. */
   readonly onHttp2: (socket: Socket) => void;
-  /** The same for HTTP/1.1. Default: every request is answered with 404. */
+  /** The same for HTTP/1.1. Default: such connections are closed. */
   readonly onHttp1?: (socket: Socket) => void;
   /** Takes connections that begin with a TLS handshake; without it they are closed. */
   readonly tls?: TlsFront | undefined;
@@ -39,7 +38,7 @@ export interface Listener {
   readonly host: string;
   /** The actual one; 0 of a Unix socket. */
   readonly port: number;
-  /** Stops accepting, and closes the connections that are not HTTP/2: those are their server's to drain. */
+  /** Stops accepting, and closes the connections that have not said what they are; others are their server's to drain. */
   close(): Promise<void>;
 }
 
@@ -150,9 +149,7 @@ function isAsNegotiated(protocol: Decided, alpnProtocol: string | false | null):
  */
 export async function listen(options: ListenOptions): Promise<Listener> {
   const { host, isUnix, onHttp2, onError, tls, plain = true } = options;
-  const notFound = createNotFoundServer();
-  const onHttp1 = options.onHttp1 ?? notFound.accept;
-  const http1Sockets = new Set<Socket>();
+  const { onHttp1 = (socket: Socket) => socket.destroy() } = options;
   const pending = new PendingSockets({
     timeoutMs: options.firstBytesTimeoutMs ?? FIRST_BYTES_TIMEOUT_MS,
     max: options.undecidedMax ?? UNDECIDED_MAX,
@@ -163,8 +160,6 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       socket.destroy();
       return;
     }
-    http1Sockets.add(socket);
-    socket.on("close", () => http1Sockets.delete(socket));
     onHttp1(socket);
   }
   function acceptTls(front: TlsFront, socket: Socket): void {
@@ -197,9 +192,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       if (isUnix) rmSync(host, { force: true });
       tls?.close();
       pending.closeAll();
-      for (const socket of [...http1Sockets]) socket.destroy();
-      notFound.close();
-      // The server counts HTTP/2 connections too and would wait for their end; accepting has stopped already.
+      // The server counts connections that it has handed over too and would wait for their end; accepting has stopped already.
       void closed;
       return Promise.resolve();
     },
