@@ -9,6 +9,7 @@ import { notifySupervisor } from "./cli/readiness.ts";
 import { logSettings } from "./cli/settings_report.ts";
 import { startFailureText } from "./cli/start_failure.ts";
 import { RHINO_VERSION, versionText } from "./cli/version.ts";
+import { addressOf, isUnix } from "./client_urls.ts";
 import type { Config } from "./config.ts";
 import { createLog, errorText, type Log, redactSecrets } from "./log.ts";
 import { openLogOutputs } from "./log_outputs.ts";
@@ -113,7 +114,7 @@ async function start(config: Config, log: Log): Promise<RunningServer> {
     const { startServer } = await import("./server.ts");
     return await startServer(config, log);
   } catch (error) {
-    const text = startFailureText(error, config);
+    const text = startFailureText(error);
     log("error", text);
     if (error instanceof Error) log("debug", "the start failed at", { error });
     // Whoever wants no errors in the log has to be told all the same.
@@ -125,7 +126,7 @@ async function start(config: Config, log: Log): Promise<RunningServer> {
 
 /** etcd's words, for tools that look for them. */
 function logServing(
-  { address }: RunningServer,
+  { address, urls }: RunningServer,
   { config, log }: { readonly config: Config; readonly log: Log },
 ): void {
   log("info", "ready to serve client requests", {
@@ -134,11 +135,11 @@ function logServing(
     version: RHINO_VERSION,
     etcdVersion: config.emulatedEtcdVersion,
   });
-  const isSecure = ({ scheme }: Config["listenClientUrls"][number]) =>
-    scheme === "https" || scheme === "unixs";
-  const urls = [...config.listenClientUrls, ...config.listenClientHttpUrls];
-  if (!urls.every(isSecure)) {
-    log("info", "serving client traffic insecurely; this is strongly discouraged!", { address });
+  for (const url of urls.filter(({ serves }) => serves !== "metrics")) {
+    const how = url.scheme === "https" || url.scheme === "unixs"
+      ? "serving client traffic securely"
+      : "serving client traffic insecurely; this is strongly discouraged!";
+    log("info", how, { traffic: url.serves, address: isUnix(url) ? url.host : addressOf(url) });
   }
 }
 

@@ -87,7 +87,7 @@ function decide(
 }
 
 const BIND_PROBLEMS: Readonly<Record<string, string>> = {
-  EADDRINUSE: "the address is in use",
+  EADDRINUSE: "address already in use",
   EACCES: "permission denied",
   EADDRNOTAVAIL: "this machine has no such address",
   // What Deno makes of the same.

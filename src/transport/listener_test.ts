@@ -139,7 +139,7 @@ Deno.test("a port that cannot be had is one clear line", async () => {
   const listener = await listenAlone();
   const { port } = listener;
   await assert.rejects(listenAlone({ port }), {
-    message: `Cannot listen on 127.0.0.1:${port}: the address is in use`,
+    message: `Cannot listen on 127.0.0.1:${port}: address already in use`,
   });
   await assert.rejects(listenAlone({ host: "192.0.2.1", port: 1 }), {
     message: "Cannot listen on 192.0.2.1:1: this machine has no such address",

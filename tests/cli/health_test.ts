@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { freePorts } from "../support/free_port.ts";
 import { oracleTools, whyNoOracle } from "../support/oracle.ts";
 import { ServerProcess } from "../support/server_process.ts";
-import { runRhino, temporaryFolder } from "./rhino_process.ts";
+import { RhinoProcess, runRhino, temporaryFolder } from "./rhino_process.ts";
 
 const missing = await whyNoOracle();
 
@@ -47,6 +47,16 @@ Deno.test("health ends with 0 if the server is well, and 1 if it is not", async 
     assert.match(code === 0 ? result.stdout : result.stderr, line);
     assert.match(result.stdout + result.stderr, /^http:\/\/[^\n]+\n$/, "one line");
   }
+});
+
+Deno.test("health of Rhino itself, found by its own variables", async () => {
+  const [port] = await freePorts(1);
+  const env = { ETCD_LISTEN_CLIENT_URLS: `http://127.0.0.1:${port}`, KINE_ENDPOINT: "memory://" };
+  await using rhino = new RhinoProcess({ args: [], env });
+  await rhino.address();
+  const { code, stdout } = await runRhino({ args: ["health"], env });
+  assert.equal(code, 0);
+  assert.match(stdout, /^http:\/\/127\.0\.0\.1:\d+\/health is healthy: 200 .+\n$/);
 });
 
 Deno.test("health ends with 1 if nobody is there", async () => {

@@ -2,7 +2,10 @@
 
 import assert from "node:assert/strict";
 import { EtcdClient } from "../support/etcd_client.ts";
-import { RhinoProcess, temporaryFolder } from "./rhino_process.ts";
+import { makeCertificates, whyNoCertificates } from "../support/certificates.ts";
+import { freePorts } from "../support/free_port.ts";
+import { probe } from "../support/tls_probe.ts";
+import { RhinoProcess, runRhino, temporaryFolder } from "./rhino_process.ts";
 
 async function assertServes(rhino: RhinoProcess): Promise<void> {
   using client = new EtcdClient(await rhino.address());
@@ -37,16 +40,29 @@ Deno.test("etcd.service: variables alone", async () => {
   );
 });
 
-Deno.test("kubeadm's manifest: every flag is taken, and those without effect are named once", async () => {
+Deno.test({
+  name: "kubeadm's manifest: TLS, health for probes, and what has no effect named once",
+  ignore: whyNoCertificates() !== undefined,
+  fn: runAsKubeadmDoes,
+});
+
+async function runAsKubeadmDoes(): Promise<void> {
   await using folder = await temporaryFolder();
+  await using certificates = await makeCertificates();
+  const { server: { cert, key }, authority, alice } = certificates;
+  const [port, metricsPort] = await freePorts(2);
   await using rhino = new RhinoProcess({
     args: [
-      "--advertise-client-urls=http://10.0.0.1:2379",
+      `--advertise-client-urls=https://127.0.0.1:${port}`,
+      `--cert-file=${cert}`,
+      "--client-cert-auth=true",
       `--data-dir=${folder.path}/etcd`,
       "--feature-gates=InitialCorruptCheck=true",
       "--initial-advertise-peer-urls=https://10.0.0.1:2380",
       "--initial-cluster=node-1=https://10.0.0.1:2380",
-      "--listen-client-urls=http://127.0.0.1:0",
+      `--key-file=${key}`,
+      `--listen-client-urls=https://127.0.0.1:${port}`,
+      `--listen-metrics-urls=http://127.0.0.1:${metricsPort}`,
       "--listen-peer-urls=https://10.0.0.1:2380",
       "--name=node-1",
       "--peer-cert-file=/etc/kubernetes/pki/etcd/peer.crt",
@@ -54,17 +70,27 @@ Deno.test("kubeadm's manifest: every flag is taken, and those without effect are
       "--peer-key-file=/etc/kubernetes/pki/etcd/peer.key",
       "--peer-trusted-ca-file=/etc/kubernetes/pki/etcd/ca.crt",
       "--snapshot-count=10000",
+      `--trusted-ca-file=${authority.cert}`,
       "--watch-progress-notify-interval=5s",
     ],
   });
-  await assertServes(rhino);
+  await rhino.address();
+  await rhino.line("serving client traffic securely");
+  const client = { port: port ?? 0, ca: authority.cert };
+  assert.equal((await probe({ ...client, client: alice })).isServed, true);
+  assert.equal((await probe(client)).isServed, false, "without a certificate");
+  // As the kubelet asks.
+  for (const path of ["/readyz", "/livez"]) {
+    const answer = await fetch(`http://127.0.0.1:${metricsPort}${path}`);
+    assert.equal(answer.status, 200, await answer.text());
+  }
   const ignored = rhino.lines.filter((line) => line.includes("without effect"));
   assert.equal(ignored.length, 1);
   assert.match(ignored[0] ?? "", /--initial-cluster, --listen-peer-urls/);
   assert.match(ignored[0] ?? "", /--peer-trusted-ca-file/);
   assert.ok(!ignored[0]?.includes("--name"));
-  assert.deepEqual([...linesOf(rhino, "WARN"), ...linesOf(rhino, "ERROR")], []);
-});
+  assert.deepEqual(linesOf(rhino, "ERROR"), []);
+}
 
 Deno.test("Procfile of etcd: single dashes, and booleans that stand alone", async () => {
   await using folder = await temporaryFolder();
@@ -105,6 +131,24 @@ Deno.test("kine's command line and variables", async () => {
   });
   await assertServes(rhino);
   assert.ok((await Deno.stat(`${folder.path}/state.db`)).isFile);
+});
+
+Deno.test("kine behind a Unix socket, as k0s starts it", async () => {
+  await using folder = await temporaryFolder();
+  const socket = `${folder.path}/kine.sock:2379`;
+  await using rhino = new RhinoProcess({
+    args: [
+      `--endpoint=sqlite://${folder.path}/db/state.db?mode=rwc&_journal=WAL`,
+      `--listen-address=unix://${socket}`,
+      "--metrics-bind-address=0",
+    ],
+  });
+  await rhino.address();
+  const { code, stdout } = await runRhino({
+    args: ["health", `--listen-address=unix://${socket}`],
+  });
+  assert.equal(code, 0);
+  assert.ok(stdout.startsWith(`${socket} http://localhost/health is healthy: 200 `), stdout);
 });
 
 Deno.test("etcd's config file", async () => {

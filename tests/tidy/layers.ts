@@ -64,6 +64,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/cli/": [CONTRACT, "deno.json", "src/config.ts", "src/log.ts"],
   "src/main.ts": [
     "src/cli/",
+    "src/client_urls.ts",
     "src/config.ts",
     "src/log.ts",
     "src/log_outputs.ts",
