@@ -42,12 +42,14 @@ const PEER_KEYS: Readonly<Record<string, string>> = {
 export function readConfigFile(path: string, text: string): ConfigFile {
   const given: Given[] = [];
   const unknown: string[] = [];
-  for (const [key, value] of Object.entries(mapOf(parseYaml(path, text), path))) {
+  for (const [written, value] of Object.entries(mapOf(parseYaml(path, text), path))) {
     if (value === null) continue;
+    // Go reads keys in any case.
+    const key = written.toLowerCase();
     const nameOf = SECTIONS[key];
     if (nameOf !== undefined) {
       for (const [inner, innerValue] of Object.entries(mapOf(value, `${path}: ${key}`))) {
-        take(nameOf(inner), { key: `${key}.${inner}`, value: innerValue });
+        take(nameOf(inner.toLowerCase()), { key: `${key}.${inner}`, value: innerValue });
       }
     } else if (key === "discovery-config") {
       take("discovery", { key, value: "given" });
@@ -68,11 +70,23 @@ export function readConfigFile(path: string, text: string): ConfigFile {
       return;
     }
     const unit = typeof value === "number" && isCountedInNanoseconds(name, found) ? "ns" : "";
-    const valueText = `${asText(path, key, value)}${unit}`;
+    const text = `${asText(path, key, value)}${unit}`;
+    // What YAML 1.1 has for booleans, as etcd reads it.
+    const valueText = found.isTruth ? TRUTHS[text.toLowerCase()] ?? text : text;
     // As in etcd, what is empty is as if it were not there.
-    if (valueText !== "") given.push({ found, name, text: valueText, origin: `${path}: ${key}` });
+    if (valueText === "") return;
+    // What has no effect is not judged: etcd's own samples have values that its flags refuse.
+    const judged = "ignored" in found ? "" : valueText;
+    given.push({ found, name, text: judged, origin: `${path}: ${key}` });
   }
 }
+
+const TRUTHS: Readonly<Record<string, string>> = {
+  yes: "true",
+  on: "true",
+  no: "false",
+  off: "false",
+};
 
 const DIALECTS: readonly Dialect[] = ["etcd", "rhino"];
 

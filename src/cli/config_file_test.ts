@@ -39,7 +39,7 @@ cipher-suites:
 client-transport-security:
   cert-file: c.pem
   key-file: k.pem
-  client-cert-auth: true
+  Client-Cert-Auth: yes
   trusted-ca-file: ca.pem
   allowed-hostname: [a, b]
   skip-client-san-verification: false

@@ -169,7 +169,8 @@ listen-client-urls: http://127.0.0.1:0
 max-snapshots: 5
 cors:
 advertise-client-urls: http://127.0.0.1:0
-discovery-fallback: 'exit'
+discovery-fallback: 'proxy'
+proxy: 'off'
 initial-cluster-state: 'new'
 strict-reconfig-check: false
 enable-pprof: true
@@ -200,6 +201,7 @@ grpc-keepalive-interval: 7200000000000
   );
   assert.deepEqual(linesOf(rhino, "WARN").map((line) => line.split(" WARN ")[1]), [
     "unknown environment variable name=ETCD_NONSENSE",
+    `unknown keys in the config file names=["proxy"]`,
   ]);
 });
 
