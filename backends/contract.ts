@@ -292,6 +292,8 @@ export interface OpenOptions {
   readonly createSchema: boolean;
   /** Milliseconds between two appends over which the lease clock does not stand still; see `LeaseChange`. */
   readonly leaseGapMs: number;
+  /** Whether commits never wait for the disk; a store on a database server takes no notice. Default: they do. */
+  readonly unsafeNoSync?: boolean;
   /** Milliseconds since the epoch. For stores whose clock is this process's. */
   readonly now: () => number;
   /** A random 64-bit id, never 0; for the cluster id of a new store. */

@@ -3,12 +3,16 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { type Backend, BackendError } from "../backends/contract.ts";
 import { openBackend } from "../backends/registry.ts";
-import { addressOf, clientUrls, type ClientUrlsOptions } from "./client_urls.ts";
+import { dataFolderOf } from "./auto_tls.ts";
+import { addressOf, clientUrls, type ClientUrlsOptions, isUnix, urlText } from "./client_urls.ts";
 import { Compactor } from "./compaction/compactor.ts";
-import { type Config, DEFAULT_CONFIG } from "./config.ts";
+import { type Config, DEFAULT_CONFIG, type ListenUrl } from "./config.ts";
 import { EtcdError } from "./errors.ts";
+import { createHttpServer, type HttpServer } from "./http/http_server.ts";
 import { claimTerm, memberIdOf, nextTermCommand } from "./identity.ts";
+import { leaseTtlMin } from "./lease/commands.ts";
 import { Lessor } from "./lease/lessor.ts";
+import { type ListeningUrl, prepareListeners } from "./listeners.ts";
 import { DRAIN_GRACE_MS, LEASE_GAP_MS, REQUEST_OVERHEAD_BYTES } from "./limits.ts";
 import type { Log } from "./log.ts";
 import { Membership } from "./membership.ts";
@@ -17,25 +21,29 @@ import { Downgrade } from "./mvcc/downgrade.ts";
 import { Quota } from "./mvcc/quota.ts";
 import { Store } from "./mvcc/store.ts";
 import { clusterMethods } from "./services/cluster.ts";
+import { Defragmentations } from "./services/defragmentation.ts";
 import { electionMethods } from "./services/election.ts";
 import { HeaderEncoder } from "./services/header.ts";
 import { healthMethods } from "./services/health.ts";
+import { healthChecks } from "./services/health_checks.ts";
 import { kvMethods } from "./services/kv.ts";
 import { leaseMethods } from "./services/lease.ts";
 import { lockMethods } from "./services/lock.ts";
 import { maintenanceMethods } from "./services/maintenance.ts";
 import { reflectionMethods } from "./services/reflection.ts";
 import { guarded } from "./services/service.ts";
+import { withSlowCallsLogged } from "./services/slow_calls.ts";
 import { watchMethods } from "./services/watch.ts";
 import { WatchHub } from "./watch/hub.ts";
 import type { MethodTable } from "./transport/call.ts";
 import { createGrpcServer } from "./transport/grpc_server.ts";
-import { listen } from "./transport/listener.ts";
 
 /** A server that takes requests; disposing of it drains and closes it. */
 export interface RunningServer extends AsyncDisposable {
-  /** HOST:PORT, with the actual port. */
+  /** HOST:PORT of the first client URL, with the actual port; of a Unix socket its URL. */
   readonly address: string;
+  /** All that is listened on, with the actual ports; the client URLs first. */
+  readonly urls: readonly ListeningUrl[];
 }
 
 /** `makeConfig` lets no config through without one. */
@@ -49,6 +57,8 @@ const DEFAULT_LISTEN_URL = { scheme: "http", host: "0.0.0.0", port: 2379 } as co
  */
 export async function startServer(config: Config, log: Log): Promise<RunningServer> {
   await using started = new AsyncDisposableStack();
+  // Before the store is opened: what is wrong with a certificate is known at once.
+  const listeners = prepareListeners({ config, dataFolder: dataFolderOf(config.endpoint), log });
   const backend = await openBackend(config.endpoint, {
     now: wallClock(),
     randomId,
@@ -56,15 +66,17 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     maxConnections: config.maxConnections,
     createSchema: !config.noCreate,
     leaseGapMs: LEASE_GAP_MS,
+    unsafeNoSync: config.unsafeNoFsync,
   });
   started.defer(() => backend.close());
-  // The port may be any free one, which is known only later.
-  const [first = DEFAULT_LISTEN_URL] = config.listenClientUrls;
-  const listening = { host: first.host, port: first.port };
+  // A port may be any free one, which is known only later.
+  const listening = () => listeners.clientUrls;
   const engine = started.use(await startEngine({ backend, listening, config, log }));
+  const http = makeHttpServer({ engine, config, log });
   const server = createGrpcServer({
     methods: engine.methods,
     maxReceiveBytes: config.maxRequestBytes + REQUEST_OVERHEAD_BYTES,
+    onOtherStream: http.onOtherStream,
     maxConcurrentStreams: config.maxConcurrentStreams,
     keepalive: {
       intervalMs: config.grpcKeepaliveIntervalMs,
@@ -73,27 +85,30 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     },
     hotPath: config.fastPath,
     toStatus: backendStatus,
-    onDefect: (error, path) => log("error", "defect: a call failed", { path, error }),
+    onDefect: defectLog(log),
   });
-  const listener = await listen({
-    ...listening,
+  started.defer(async () => {
+    await Promise.all([server.drain(DRAIN_GRACE_MS), http.drain(DRAIN_GRACE_MS)]);
+  });
+  started.defer(() => listeners.close());
+  await listeners.open({
     onHttp2: (socket) => server.accept(socket),
-    onError: (error) => log("warn", "Cannot accept a connection", { error }),
+    onHttp1: (socket) => http.accept(socket),
+    onMetrics: (socket) => http.accept(socket, "metrics"),
   });
-  started.defer(() => server.drain(DRAIN_GRACE_MS));
-  started.defer(() => listener.close());
-  listening.port = listener.port;
   await engine.membership.announce();
   const running = started.move();
+  const { urls, clientUrls: [first = DEFAULT_LISTEN_URL] } = listeners;
   return {
-    address: addressOf(listener),
+    address: isUnix(first) ? urlText(first) : addressOf(first),
+    urls,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }
 
 interface EngineOptions {
   readonly backend: Backend;
-  readonly listening: { readonly host: string; readonly port: number };
+  readonly listening: () => readonly ListenUrl[];
   readonly config: Config;
   readonly log: Log;
 }
@@ -107,14 +122,17 @@ async function startEngine({ backend, listening, config, log }: EngineOptions) {
   const compactor = started.use(
     new Compactor({
       store,
+      automatic: config.autoCompaction,
       intervalMs: config.compactIntervalMs,
       retainMin: config.compactMinRetain,
       batchSize: config.compactBatchSize,
+      sleepMs: config.compactionSleepIntervalMs,
       now,
       log,
     }),
   );
-  const lessor = started.use(new Lessor({ store, now, randomId: randomLeaseId, log }));
+  const ttlMin = leaseTtlMin(config);
+  const lessor = started.use(new Lessor({ store, now, randomId: randomLeaseId, ttlMin, log }));
   const urls = { advertised: config.advertiseClientUrls, listening, hostname: hostname() };
   const membership = started.use(makeMembership({ store, config, log, urls }));
   await membership.join();
@@ -126,10 +144,50 @@ async function startEngine({ backend, listening, config, log }: EngineOptions) {
   const methods = methodTable({
     ...parts,
     config,
+    log,
     clientUrls: (authority) => clientUrls(urls, authority),
   });
   const running = started.move();
-  return { methods, membership, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  return {
+    methods,
+    membership,
+    checks: healthChecks(store),
+    versions: () => ({
+      server: config.emulatedEtcdVersion,
+      cluster: downgrade.clusterVersion,
+      storage: downgrade.clusterVersion,
+    }),
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+/** What is served on the same ports besides gRPC. */
+function makeHttpServer(
+  { engine, config, log }: Pick<EngineOptions, "config" | "log"> & {
+    readonly engine: Awaited<ReturnType<typeof startEngine>>;
+  },
+): HttpServer {
+  const { methods, checks, versions } = engine;
+  return createHttpServer({
+    methods,
+    checks,
+    versions,
+    observe: undefined,
+    metrics: undefined,
+    maxReceiveBytes: config.maxRequestBytes + REQUEST_OVERHEAD_BYTES,
+    access: {
+      cors: config.cors,
+      hostWhitelist: config.hostWhitelist,
+      ignoresClientNames: () => false,
+    },
+    enableGateway: config.enableGrpcGateway,
+    toStatus: backendStatus,
+    onDefect: defectLog(log),
+  });
+}
+
+function defectLog(log: Log) {
+  return (error: unknown, path: string) => log("error", "defect: a call failed", { path, error });
 }
 
 function makeMembership(
@@ -182,6 +240,7 @@ interface Parts {
   readonly downgrade: Downgrade;
   readonly membership: Membership;
   readonly config: Config;
+  readonly log: Log;
   /** URLs that clients reach this server by; the argument is what the asking one called it. */
   readonly clientUrls: (authority: string) => readonly string[];
 }
@@ -196,7 +255,9 @@ function methodTable(parts: Parts): MethodTable {
     requestBytesMax: config.maxRequestBytes,
     txnOpsMax: config.maxTxnOps,
   };
-  const { emulatedEtcdVersion: version } = config;
+  const { emulatedEtcdVersion: version, featureGates } = config;
+  const stopsService = featureGates.StopGRPCServiceOnDefrag;
+  const defragmentations = new Defragmentations({ stopsService });
   const etcd = guarded([
     ...kvMethods({ ...options, compactor }),
     ...watchMethods({
@@ -207,15 +268,24 @@ function methodTable(parts: Parts): MethodTable {
     }),
     ...leaseMethods({ ...options, lessor }),
     ...clusterMethods({ ...options, membership, clientUrls: parts.clientUrls }),
-    ...maintenanceMethods({ ...options, compactor, downgrade, membership, version }),
+    ...maintenanceMethods({
+      ...options,
+      compactor,
+      defragmentations,
+      downgrade,
+      membership,
+      version,
+    }),
   ]);
   const table = new Map(etcd);
   const services = new Map([
     ...table,
     ...guarded([...lockMethods(table), ...electionMethods(table)]),
-    ...healthMethods(options),
+    ...healthMethods({ ...options, defragmentations }),
   ]);
-  return new Map([...services, ...reflectionMethods(services.keys())]);
+  const thresholdMs = config.warningUnaryRequestDurationMs;
+  const all = [...services, ...reflectionMethods(services.keys())];
+  return withSlowCallsLogged(all, { thresholdMs, now, log: parts.log });
 }
 
 /** What a client is told when the store fails: that it may try again, or that the store is full; never the details. */

@@ -82,7 +82,7 @@ export class SqliteBackend implements Backend {
     this.clusterId = stored.clusterId;
     this.#durability = new Durability({
       file: tuning.wrapWal(opened.walFile),
-      mode: tuning.syncMode,
+      mode: options.unsafeNoSync === true ? "never" : tuning.syncMode,
       firstSyncMs: opened.syncMs,
       log,
       onFailure: () => this.#checkpointer.stop(),

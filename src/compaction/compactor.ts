@@ -1,21 +1,27 @@
 /**
- * Keeps the store from growing without bound: moves the compact revision at intervals, and trims what that made
- * unreachable in small steps, between which writers get their turn.
+ * Keeps the store from growing without bound: moves the compact revision at intervals, or on etcd's schedule, and trims
+ * what that made unreachable in small steps, between which writers get their turn.
  */
 import { setTimeout as pause } from "node:timers/promises";
 import type { Store } from "../mvcc/store.ts";
 import { compactCommand } from "../mvcc/commands.ts";
 import { hashScope } from "../mvcc/hash.ts";
 import { HashStorage } from "../mvcc/hash_storage.ts";
+import { AutoCompactor } from "./auto_compactor.ts";
+import { type Automatic, scheduleOf } from "./schedule.ts";
 
 export interface CompactorOptions {
   readonly store: Store;
+  /** etcd's way to compact automatically; `null` for the two below. */
+  readonly automatic?: Automatic | null;
   /** Milliseconds between automatic compactions; 0 for none. */
   readonly intervalMs: number;
-  /** Revisions that an automatic compaction leaves. */
+  /** Revisions that such a compaction leaves. */
   readonly retainMin: number;
   /** Rows looked at in one trimming step. */
   readonly batchSize: number;
+  /** Pause between two steps. Default 0: others get their turn all the same. */
+  readonly sleepMs?: number;
   /** Milliseconds, for waiting only. */
   readonly now: () => number;
   readonly log: (level: "info" | "warn", message: string, fields?: Record<string, unknown>) => void;
@@ -36,6 +42,7 @@ export class Compactor implements AsyncDisposable {
   readonly hashes: HashStorage = new HashStorage();
   readonly #options: CompactorOptions;
   readonly #timer: ReturnType<typeof setInterval> | undefined;
+  readonly #auto: AutoCompactor | undefined;
   #trimming: Promise<void> | undefined;
   #isStale = false;
   readonly #closing = new AbortController();
@@ -60,9 +67,20 @@ export class Compactor implements AsyncDisposable {
       if (isOwn) this.#trim();
       else this.#trimLater();
     });
-    if (intervalMs > 0) this.#timer = setInterval(() => void this.#compact(), intervalMs);
+    const { automatic = null } = options;
+    if (automatic !== null) this.#auto = this.#startAuto(automatic);
+    else if (intervalMs > 0) this.#timer = setInterval(() => void this.#compact(), intervalMs);
     // A crash may have left trimming undone.
     if (store.head.compactRevision > 0) this.#trimLater();
+  }
+
+  #startAuto(automatic: Automatic): AutoCompactor | undefined {
+    const { store, now, log } = this.#options;
+    const revision = () => store.head.revision;
+    const schedule = scheduleOf(automatic, { revision, nowMs: now() });
+    if (schedule === undefined) return undefined;
+    const compact = (revision: number) => store.submit(compactCommand(revision, store.alarms));
+    return new AutoCompactor({ schedule, compact, now, log });
   }
 
   /** Who compacts trims too; the others look after it, in case it has gone. */
@@ -134,30 +152,32 @@ export class Compactor implements AsyncDisposable {
   }
 
   async #step(upTo: number): Promise<boolean> {
-    const { store, batchSize, log } = this.#options;
+    const { store, batchSize, sleepMs = 0, log } = this.#options;
     // Whoever waits gets a turn between two steps.
     await new Promise<void>((resolve) => setImmediate(resolve));
     try {
       const { done, isBusy } = await store.backend.trim({ rowsMax: batchSize, upTo });
-      if (isBusy) await this.#pause();
+      if (isBusy) await this.#pause(RETRY_MS);
+      else if (!done && sleepMs > 0) await this.#pause(sleepMs);
       return done;
     } catch (error) {
       log("warn", "Cannot trim what was compacted: trying again", { cause: messageOf(error) });
-      await this.#pause();
+      await this.#pause(RETRY_MS);
       return false;
     }
   }
 
   /** Ends early when the compactor is closed. */
-  async #pause(): Promise<void> {
+  async #pause(ms: number): Promise<void> {
     const { signal } = this.#closing;
-    await pause(RETRY_MS, undefined, { signal }).catch(() => {});
+    await pause(ms, undefined, { signal }).catch(() => {});
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     clearInterval(this.#timer);
     clearTimeout(this.#later);
+    await this.#auto?.[Symbol.asyncDispose]();
     await this.#trimming;
   }
 }

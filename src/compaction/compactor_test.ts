@@ -152,6 +152,22 @@ Deno.test("Compactor compacts at intervals, and leaves the revisions that it sha
   assert.deepEqual(await revisionsLeft(rig.engine), [6, 7, 8, 9]);
 });
 
+Deno.test("Compactor compacts on etcd's schedule in place of its own", async () => {
+  await using rig = await open(undefined, {
+    automatic: { mode: "periodic", periodMs: 20 },
+    intervalMs: 1,
+    retainMin: 3,
+    now: () => performance.now(),
+  });
+  const { head } = await rig.engine.committed((commit) => commit.head.compactRevision > 0);
+  assert.equal(head.compactRevision, 9, "all that was there one period ago");
+
+  await using off = await open(undefined, { automatic: { mode: "off" }, intervalMs: 1 });
+  // Ten of the intervals that do not count.
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.equal(off.engine.store.head.compactRevision, -1);
+});
+
 Deno.test("Compactor tries again at the next interval when it could not compact", async () => {
   let isBroken = true;
   await using rig = await open((real) => ({

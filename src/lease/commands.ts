@@ -5,9 +5,21 @@ import { ALARM, type Alarms } from "../mvcc/alarms.ts";
 import type { Command } from "../mvcc/read_set.ts";
 import type { BatchView } from "../mvcc/view.ts";
 
-/** etcd's shortest TTL in seconds: 1.5 election timeouts of 1 s, rounded up. */
+/** The shortest TTL in seconds with etcd's defaults; see `leaseTtlMin`. */
 const TTL_MIN = 2;
 const LEASE_BYTES = 64;
+
+/** Of etcd's timing, in milliseconds. */
+export interface ElectionTiming {
+  readonly electionTimeoutMs: number;
+  readonly heartbeatIntervalMs: number;
+}
+
+/** etcd's shortest TTL in seconds: one and a half election timeouts in whole heartbeats, rounded up. */
+export function leaseTtlMin({ electionTimeoutMs, heartbeatIntervalMs }: ElectionTiming): number {
+  const ticks = Math.floor(electionTimeoutMs / heartbeatIntervalMs);
+  return Math.ceil(Math.floor(3 * ticks / 2) * heartbeatIntervalMs / 1_000);
+}
 
 export interface Granted {
   readonly id: bigint;
@@ -17,7 +29,7 @@ export interface Granted {
 
 /** @throws {EtcdError} `leaseTtlTooLarge`, `leaseExists`, `noSpace` */
 export function grantCommand(
-  { id, ttl }: { id: bigint; ttl: number },
+  { id, ttl, ttlMin = TTL_MIN }: { id: bigint; ttl: number; ttlMin?: number },
   alarms: Alarms,
 ): Command<Granted> {
   return {
@@ -28,7 +40,7 @@ export function grantCommand(
       alarms.checkSpace();
       if (ttl > LEASE_TTL_MAX) throw new EtcdError("leaseTtlTooLarge");
       if (view.lease(id) !== null) throw new EtcdError("leaseExists");
-      const granted = Math.max(ttl, TTL_MIN);
+      const granted = Math.max(ttl, ttlMin);
       view.setLease(id, { ttl: granted, remainingMs: granted * 1_000 });
       return { id, ttl: granted, revision: view.revision };
     },

@@ -23,6 +23,8 @@ export interface LessorOptions {
   readonly now: () => number;
   /** A random positive 63-bit id. */
   readonly randomId: () => bigint;
+  /** Shortest TTL in seconds; a shorter one is raised to it. Default: etcd's. */
+  readonly ttlMin?: number;
   readonly log: (level: "warn" | "info", message: string, fields?: Record<string, unknown>) => void;
 }
 
@@ -61,11 +63,12 @@ export class Lessor implements AsyncDisposable {
 
   /** @throws {EtcdError} `leaseExists` for an id of the client's choice that is taken; see `grantCommand` */
   async grant(id: bigint, ttl: number): Promise<Granted> {
-    const { store, randomId } = this.#options;
-    if (id !== 0n) return await store.submit(grantCommand({ id, ttl }, store.alarms));
+    const { store, randomId, ttlMin } = this.#options;
+    const wish = { ttl, ...(ttlMin === undefined ? {} : { ttlMin }) };
+    if (id !== 0n) return await store.submit(grantCommand({ id, ...wish }, store.alarms));
     for (let draw = 1;; draw++) { // Ends with a free id, or after ID_DRAWS_MAX.
       try {
-        return await store.submit(grantCommand({ id: randomId(), ttl }, store.alarms));
+        return await store.submit(grantCommand({ id: randomId(), ...wish }, store.alarms));
       } catch (error) {
         const isTaken = error instanceof EtcdError && error.reason === "leaseExists";
         if (!isTaken || draw === ID_DRAWS_MAX) throw error;

@@ -25,10 +25,12 @@ import type { Membership } from "../membership.ts";
 import type { AlarmMember } from "../mvcc/alarms.ts";
 import type { Downgrade } from "../mvcc/downgrade.ts";
 import { hashKv } from "../mvcc/hash.ts";
+import type { Defragmentations } from "./defragmentation.ts";
 import { pathOf, type ServiceMethods, type ServiceOptions, unary } from "./service.ts";
 
 export interface MaintenanceServiceOptions extends ServiceOptions {
   readonly compactor: Compactor;
+  readonly defragmentations: Defragmentations;
   readonly downgrade: Downgrade;
   readonly membership: Membership;
   /** The etcd version that clients choose features by. */
@@ -54,7 +56,7 @@ export function maintenanceMethods(options: MaintenanceServiceOptions): ServiceM
     [
       pathOf(Maintenance, "Defragment"),
       unary({ request: DefragmentRequestSchema, response: DefragmentResponseSchema }, async () => {
-        await options.store.backend.defragment();
+        await options.defragmentations.run(() => options.store.backend.defragment());
         return {};
       }),
     ],

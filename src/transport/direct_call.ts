@@ -118,7 +118,7 @@ export abstract class DirectCall<Handler> implements CallContext {
   }
 
   get clientName(): string | undefined {
-    return clientNameOf(this.stream.session);
+    return clientNameOf(this.stream.session?.socket);
   }
 
   metadata(name: string): string | undefined {

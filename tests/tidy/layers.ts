@@ -13,14 +13,17 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/limits.ts": [],
   "src/wire/": BASE,
   "src/config.ts": ["src/limits.ts"],
-  "src/client_urls.ts": [],
-  "src/log.ts": ["src/config.ts"],
+  "src/client_urls.ts": ["src/config.ts"],
+  "src/log.ts": ["src/config.ts", "src/log_outputs.ts"],
+  "src/log_outputs.ts": ["src/config.ts", "src/log_rotation.ts"],
+  "src/log_rotation.ts": ["src/config.ts"],
   // Who serves the store.
   "src/identity.ts": ENGINE,
   "src/membership.ts": [CONTRACT, "src/limits.ts"],
 
   // The protocol: knows no service.
   "src/transport/": [...BASE],
+  "src/http/": [...BASE, "gen/", "src/transport/"],
 
   // The engine: knows no protocol and no SQL.
   "src/mvcc/": [CONTRACT, ...BASE, "src/wire/"],
@@ -49,12 +52,30 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/concurrency/",
   ],
 
+  // Where it listens.
+  "src/auto_tls.ts": [
+    "backends/registry.ts",
+    "src/client_urls.ts",
+    "src/config.ts",
+    "src/log.ts",
+    "src/transport/",
+  ],
+  "src/listeners.ts": [
+    "src/auto_tls.ts",
+    "src/client_urls.ts",
+    "src/config.ts",
+    "src/log.ts",
+    "src/transport/",
+  ],
+
   // The process.
   "src/cli/": [CONTRACT, "deno.json", "src/config.ts", "src/log.ts"],
   "src/main.ts": [
     "src/cli/",
+    "src/client_urls.ts",
     "src/config.ts",
     "src/log.ts",
+    "src/log_outputs.ts",
     "src/server.ts",
     "backends/registry.ts",
   ],
