@@ -158,7 +158,7 @@ serviceTest(
     await signIn(t.client, "b", "b");
     await auth.userChangePassword({ name: "b", hashedPassword }, root);
     await assertFails(auth.authenticate({ name: "b", password: "b" }), AUTH_FAILED);
-  await signIn(t.client, "b", "secret");
+    await signIn(t.client, "b", "secret");
     await auth.userChangePassword({ name: "b", password: "c", hashedPassword }, root);
     await signIn(t.client, "b", "c");
     await assertFails(
