@@ -22,11 +22,14 @@ import { Quota } from "./mvcc/quota.ts";
 import { Store } from "./mvcc/store.ts";
 import { authMethods } from "./services/auth.ts";
 import { clusterMethods } from "./services/cluster.ts";
+import { electionMethods } from "./services/election.ts";
 import { HeaderEncoder } from "./services/header.ts";
 import { healthMethods } from "./services/health.ts";
 import { kvMethods } from "./services/kv.ts";
 import { leaseMethods } from "./services/lease.ts";
+import { lockMethods } from "./services/lock.ts";
 import { maintenanceMethods } from "./services/maintenance.ts";
+import { reflectionMethods } from "./services/reflection.ts";
 import { guarded } from "./services/service.ts";
 import { watchMethods } from "./services/watch.ts";
 import { WatchHub } from "./watch/hub.ts";
@@ -240,7 +243,13 @@ function methodTable(parts: Parts): MethodTable {
     ...clusterMethods({ ...options, membership, clientUrls: parts.clientUrls }),
     ...maintenanceMethods({ ...options, compactor, downgrade, membership, version }),
   ]);
-  return new Map([...etcd, ...healthMethods(options)]);
+  const table = new Map(etcd);
+  const services = new Map([
+    ...table,
+    ...guarded([...lockMethods(table), ...electionMethods(table)]),
+    ...healthMethods(options),
+  ]);
+  return new Map([...services, ...reflectionMethods(services.keys())]);
 }
 
 /** What a client is told when the store fails: that it may try again, or that the store is full; never the details. */

@@ -28,6 +28,9 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/lease/": ENGINE,
   "src/compaction/": ENGINE,
 
+  // The server as its own client.
+  "src/concurrency/": [...BASE, "gen/", "src/transport/"],
+
   // Who may do what.
   "src/auth/": [...ENGINE, "gen/", "src/log.ts"],
 
@@ -43,6 +46,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/lease/",
     "src/compaction/",
     "src/auth/",
+    "src/concurrency/",
   ],
 
   // The process.
