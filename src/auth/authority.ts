@@ -158,7 +158,7 @@ export class Authority implements AsyncDisposable {
    */
   async read<T>(call: AuthCall, op: Op, read: () => Promise<Read<T>> | Read<T>): Promise<Read<T>> {
     for (let attempt = 1; attempt <= AUTH_READ_ATTEMPTS_MAX; attempt++) {
-      const admission = await this.admitOp(call, op);
+      const admission = this.state.isEnabled ? await this.admitOp(call, op) : this.state.version;
       const result = await read();
       if (await this.stillHolds(admission, result.recordsIndex)) return result;
     }
@@ -211,9 +211,9 @@ export class Authority implements AsyncDisposable {
   }
 
   /** Whether the check was made on the users and roles beside which the records were of this index. */
-  async stillHolds(admission: number, recordsIndex: number): Promise<boolean> {
-    if (recordsIndex > this.#store.head.recordsIndex) await this.#store.catchUp();
-    return admission === this.state.version;
+  stillHolds(admission: number, recordsIndex: number): boolean | Promise<boolean> {
+    if (recordsIndex <= this.#store.head.recordsIndex) return admission === this.state.version;
+    return this.#store.catchUp().then(() => admission === this.state.version);
   }
 
   #asked(call: AuthCall): Asked {

@@ -110,14 +110,20 @@ serviceTest("UserAdd: refuses a password that bcrypt would cut", FRESH, async (t
 
 serviceTest("UserList, RoleList: by the bytes of the names", FRESH, async (t) => {
   const { auth } = t.client;
-  const names = ["b", "B", "a b", "a", "ü", "/", "z".repeat(200)];
+  const names = ["b", "B", "a b", "a", "a\0b", "ü", "/", "%_'\"", "z".repeat(200)];
   for (const name of names) {
     await auth.userAdd({ name, options: { noPassword: true } });
     await auth.roleAdd({ name });
   }
-  const sorted = ["/", "B", "a", "a b", "b", "z".repeat(200), "ü"];
+  const sorted = ["%_'\"", "/", "B", "a", "a\0b", "a b", "b", "z".repeat(200), "ü"];
   assert.deepEqual((await auth.userList({})).users, sorted);
   assert.deepEqual((await auth.roleList({})).roles, sorted);
+  for (const name of names) {
+    await auth.userDelete({ name });
+    await auth.roleDelete({ role: name });
+  }
+  assert.deepEqual((await auth.userList({})).users, []);
+  assert.deepEqual((await auth.roleList({})).roles, []);
 });
 
 serviceTest("UserDelete: ends the user and its tokens", FRESH, async (t) => {
@@ -348,6 +354,7 @@ serviceTest(
   async (t) => {
     const root = await enableAuth(t.client);
     await addUser(t.client, { name: "a", grants: [{ type: WRITE, key: "k" }], as: root });
+    await t.client.auth.userAdd({ name: "x\0y", password: "x" }, root);
     const before = await authRevision(t.client);
     await t.endpoint.restart();
     assert.equal(await authRevision(t.client), before);
@@ -355,5 +362,6 @@ serviceTest(
     const a = await signIn(t.client, "a", "a");
     await t.client.kv.put({ key: "k" }, a);
     await assertFails(t.client.kv.put({ key: "l" }, a), DENIED);
+    await signIn(t.client, "x\0y", "x");
   },
 );
