@@ -5,6 +5,7 @@ import { create } from "@bufbuild/protobuf";
 import { PermissionSchema } from "../../gen/authpb/auth_pb.ts";
 import { EtcdError } from "../errors.ts";
 import { AUTH_READ_ATTEMPTS_MAX, AUTH_TOKENS_PER_USER_MAX } from "../limits.ts";
+import { grantCommand, renewCommand } from "../lease/commands.ts";
 import { putCommand } from "../mvcc/commands.ts";
 import { UNRESTRICTED } from "../mvcc/permit.ts";
 import type { BatchView } from "../mvcc/view.ts";
@@ -239,4 +240,45 @@ Deno.test("a user has a bounded number of tokens; the one longest unused ends", 
   await signIn();
   await put(server, callOf(undefined, used));
   await assert.rejects(put(server, callOf(undefined, unused)), hasReason("invalidAuthToken"));
+});
+
+Deno.test("a lease's keys are loaded for who may not write everything, and not for root", async () => {
+  let loads = 0;
+  const override: Override = (real) => ({
+    leaseKeys(id) {
+      loads++;
+      return real.leaseKeys(id);
+    },
+  });
+  await using server = await serve(new Disk(), { isShared: false, override });
+  const { engine: { store }, authority } = server;
+  await enableWithUser(server);
+  await grant(server);
+  await store.submit(grantCommand({ id: 7n, ttl: 60 }, store.alarms));
+  const putAs = async (name: string) => {
+    const permit = await authority.permit(callOf(name));
+    const options = { alarms: store.alarms, bytes: 10, permit };
+    await store.submit(putCommand(putOp("k", "1", { lease: 7n }), options));
+    await store.submit(renewCommand(7n, permit));
+  };
+  await putAs("root");
+  assert.equal(loads, 0);
+  await putAs("u");
+  assert.equal(loads, 2);
+});
+
+Deno.test("a command whose sender is unknown fails alone", async () => {
+  await using server = await serve(new Disk(), { isShared: false });
+  const { engine: { store }, authority } = server;
+  const early = await authority.permit(callOf(undefined, "bad.1"));
+  await enableWithUser(server);
+  await grant(server);
+  const good = await authority.permit(callOf("u"));
+  const [bad, fine] = await Promise.allSettled([early, good].map((permit) => {
+    const op = putOp("k", "1", { lease: 7n });
+    return store.submit(putCommand(op, { alarms: store.alarms, bytes: 10, permit }));
+  }));
+  assert.ok(bad?.status === "rejected" && hasReason("invalidAuthToken")(bad.reason));
+  // Told what it is told because it was looked at.
+  assert.ok(fine?.status === "rejected" && hasReason("leaseNotFound")(fine.reason));
 });
