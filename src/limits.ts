@@ -103,10 +103,23 @@ export const LEASE_TTL_MAX = 9_000_000_000;
 export const LEASE_CHECK_INTERVAL_MS = 500;
 /** Leases revoked by one such look; the rest follows at the next. */
 export const LEASE_REVOKES_PER_CHECK = 500;
+/** Leases of one list; more are left out. */
+export const LEASES_LISTED_MAX = 1_000_000;
 /** While leases exist and nothing else is written, the store is told this often that a server lives. */
 export const LEASE_HEARTBEAT_MS = 2_000;
 /** A longer time without any write is one in which nobody could renew: it does not count for leases. */
 export const LEASE_GAP_MS = 5_000;
+
+// --- Snapshots ---
+
+/** Snapshots made or sent at the same time, each a file as large as the store; further ones wait. */
+export const SNAPSHOTS_MAX = 2;
+/** Snapshots that wait; further ones are refused with "too many requests". */
+export const SNAPSHOTS_WAITING_MAX = 64;
+/** A client that takes nothing of its snapshot for so long is told "request timed out": its file takes up space. */
+export const SNAPSHOT_STALL_MS = 60_000;
+/** Times that leases and records are read until both are of one moment; then "request timed out". */
+export const SNAPSHOT_STATE_READS_MAX = 50;
 
 // --- Members ---
 

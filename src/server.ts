@@ -1,6 +1,6 @@
 /** The composition root: builds every part once, starts them in order, stops them in reverse. */
 import { randomBytes } from "node:crypto";
-import { hostname } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { type Backend, BackendError } from "../backends/contract.ts";
 import { openBackend } from "../backends/registry.ts";
 import { addressOf, clientUrls, type ClientUrlsOptions } from "./client_urls.ts";
@@ -23,7 +23,9 @@ import { kvMethods } from "./services/kv.ts";
 import { leaseMethods } from "./services/lease.ts";
 import { maintenanceMethods } from "./services/maintenance.ts";
 import { guarded } from "./services/service.ts";
+import { snapshotMethods } from "./services/snapshot.ts";
 import { watchMethods } from "./services/watch.ts";
+import { Snapshotter } from "./snapshot/snapshotter.ts";
 import { WatchHub } from "./watch/hub.ts";
 import type { MethodTable } from "./transport/call.ts";
 import { createGrpcServer } from "./transport/grpc_server.ts";
@@ -123,6 +125,7 @@ async function startEngine({ backend, listening, config, log }: EngineOptions) {
   const methods = methodTable({
     ...parts,
     config,
+    log,
     clientUrls: (authority) => clientUrls(urls, authority),
   });
   const running = started.move();
@@ -179,6 +182,7 @@ interface Parts {
   readonly downgrade: Downgrade;
   readonly membership: Membership;
   readonly config: Config;
+  readonly log: Log;
   /** URLs that clients reach this server by; the argument is what the asking one called it. */
   readonly clientUrls: (authority: string) => readonly string[];
 }
@@ -205,8 +209,22 @@ function methodTable(parts: Parts): MethodTable {
     ...leaseMethods({ ...options, lessor }),
     ...clusterMethods({ ...options, membership, clientUrls: parts.clientUrls }),
     ...maintenanceMethods({ ...options, compactor, downgrade, membership, version }),
+    ...snapshotMethods({ snapshotter: makeSnapshotter(parts), log: parts.log }),
   ]);
   return new Map([...etcd, ...healthMethods(options)]);
+}
+
+function makeSnapshotter({ store, header, compactor, downgrade, membership }: Parts): Snapshotter {
+  return new Snapshotter({
+    store,
+    hold: () => compactor.hold(),
+    facts: async () => ({
+      term: header.identity.raftTerm,
+      version: downgrade.clusterVersion,
+      members: await membership.list(),
+    }),
+    folder: store.backend.folder ?? tmpdir(),
+  });
 }
 
 /** What a client is told when the store fails: that it may try again, or that the store is full; never the details. */

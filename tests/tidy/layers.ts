@@ -27,6 +27,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/watch/": ENGINE,
   "src/lease/": ENGINE,
   "src/compaction/": ENGINE,
+  "src/snapshot/": ENGINE,
 
   // The services join both; they know no SQL.
   "src/services/": [
@@ -39,6 +40,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/watch/",
     "src/lease/",
     "src/compaction/",
+    "src/snapshot/",
   ],
 
   // The process.
