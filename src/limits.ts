@@ -113,7 +113,7 @@ export const LEASE_GAP_MS = 5_000;
 // --- Snapshots ---
 
 /** Snapshots made or sent at the same time, each a file as large as the store; further ones wait. */
-export const SNAPSHOTS_MAX = 2;
+export const SNAPSHOTS_MAX = 4;
 /** Snapshots that wait; further ones are refused with "too many requests". */
 export const SNAPSHOTS_WAITING_MAX = 64;
 /** A client that takes nothing of its snapshot for so long is told "request timed out": its file takes up space. */

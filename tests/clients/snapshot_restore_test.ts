@@ -162,7 +162,7 @@ testEtcdctl("snapshot: large values and bytes that are no text are the same in e
   for (const size of [3_900, 4_000, 4_050, 4_096, 8_192, 100_000, 1_000_000]) {
     await kv.put({ key: `size/${size}`, value: new Uint8Array(size).fill(size % 251) });
   }
-  await kv.put({ key: new Uint8Array(30_000).fill(0xff), value: "a long key" });
+  await kv.put({ key: new Uint8Array(2_500).fill(0xff), value: "a long key" });
   await kv.deleteRange({ key: "size/4096" });
   await using cleanup = new AsyncDisposableStack();
   const { snapshot, restored } = await saveAndRestore(t, cleanup);

@@ -8,6 +8,8 @@ const META = 0x04;
 const FREELIST = 0x10;
 const PAGE_HEADER_SIZE = 16;
 const BUCKET_HEADER_SIZE = 16;
+/** etcd's own files leave the list out. */
+const NO_FREELIST = 0xffff_ffff_ffff_ffffn;
 const MAGIC = 0xed0cdaed;
 
 export interface BoltEntry {
@@ -46,7 +48,7 @@ class BoltReader {
     assert.ok(meta.pageCount * this.#pageSize <= this.#file.length, "the file has all its pages");
     this.#see(0);
     this.#see(1);
-    const free = this.#freelist(meta.freelist);
+    const free = meta.hasFreelist ? this.#freelist(meta.freelist) : undefined;
     const buckets = new Map<string, BoltEntry[]>();
     for (const { key, value, isBucket } of this.#tree(meta.root)) {
       assert.ok(isBucket, "the root holds buckets");
@@ -58,7 +60,9 @@ class BoltReader {
       buckets.set(key.toString(), entries);
     }
     assertOrder([...buckets.keys()].map((name) => ({ key: Buffer.from(name) })));
-    assert.equal(this.#seen.size + free, meta.pageCount, "every page is used or free");
+    if (free !== undefined) {
+      assert.equal(this.#seen.size + free, meta.pageCount, "every page is used or free");
+    }
     return buckets;
   }
 
@@ -69,7 +73,14 @@ class BoltReader {
     assert.equal(content.readUInt32LE(0), MAGIC);
     assert.equal(content.readUInt32LE(4), 2);
     const at = (offset: number) => Number(content.readBigUInt64LE(offset));
-    return { root: at(16), freelist: at(32), pageCount: at(40), transaction: at(48) };
+    const hasFreelist = content.readBigUInt64LE(32) !== NO_FREELIST;
+    return {
+      root: at(16),
+      freelist: at(32),
+      hasFreelist,
+      pageCount: at(40),
+      transaction: at(48),
+    };
   }
 
   /** How many pages are free. */
