@@ -43,6 +43,10 @@ export const FOLLOW_RETRY_MS = 250;
 export const PAGE_ROWS = 2_000;
 /** Bytes after which a page ends. */
 export const PAGE_BYTES = 1 * MIB;
+/** Rows of one page of what reads all of the history: it takes long, so that others shall hardly notice it. */
+export const SMALL_PAGE_ROWS = 200;
+/** Bytes after which such a page ends. */
+export const SMALL_PAGE_BYTES = 256 * 1024;
 /** Rows of one page of a list that is answered whole, from a database server: each page is a question to it. */
 export const LARGE_PAGE_ROWS = 8_000;
 /** Bytes after which such a page ends. */
@@ -118,6 +122,8 @@ export const SNAPSHOTS_MAX = 4;
 export const SNAPSHOTS_WAITING_MAX = 64;
 /** A client that takes nothing of its snapshot for so long is told "request timed out": its file takes up space. */
 export const SNAPSHOT_STALL_MS = 60_000;
+/** Bytes of pages collected before they are written to the file. */
+export const SNAPSHOT_WRITE_BYTES = 512 * 1024;
 /** Times that leases and records are read until both are of one moment; then "request timed out". */
 export const SNAPSHOT_STATE_READS_MAX = 50;
 

@@ -1,6 +1,6 @@
 /** The history from end to end, for what has to see it all: page by page, between which the event loop serves others. */
 import type { Backend, HistoryRow } from "../../backends/contract.ts";
-import { CATCH_UP_ROWS, LARGE_PAGE_BYTES, LARGE_PAGE_ROWS, PAGE_BYTES } from "../limits.ts";
+import { LARGE_PAGE_BYTES, LARGE_PAGE_ROWS, SMALL_PAGE_BYTES, SMALL_PAGE_ROWS } from "../limits.ts";
 
 export interface HistorySpan {
   /** Revisions above this one. */
@@ -15,7 +15,7 @@ export async function* historyPages(
 ): AsyncGenerator<readonly HistoryRow[]> {
   // A page of a file stops the event loop, a page of a database server is a question to it.
   const limits = backend.capabilities.exclusive
-    ? { rowsMax: CATCH_UP_ROWS, bytesMax: PAGE_BYTES }
+    ? { rowsMax: SMALL_PAGE_ROWS, bytesMax: SMALL_PAGE_BYTES }
     : { rowsMax: LARGE_PAGE_ROWS, bytesMax: LARGE_PAGE_BYTES };
   for (let from = after; from < upTo;) {
     const page = await backend.history({

@@ -23,7 +23,12 @@ const META_PAGES = 2;
 /** Pages in the order of the file, still to be written. */
 class Pages {
   #waiting: Buffer[] = [];
+  #waitingBytes = 0;
   #count = META_PAGES;
+
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
 
   get count(): number {
     return this.#count;
@@ -34,6 +39,7 @@ class Pages {
     const number = this.#count;
     writePageNumber(page, number);
     this.#waiting.push(page);
+    this.#waitingBytes += page.length;
     this.#count += page.length / PAGE_SIZE;
     return number;
   }
@@ -41,6 +47,7 @@ class Pages {
   take(): Buffer[] {
     const waiting = this.#waiting;
     this.#waiting = [];
+    this.#waitingBytes = 0;
     return waiting;
   }
 }
@@ -119,6 +126,11 @@ export class BoltFile {
 
   endBucket(name: string, bucket: BucketBuilder): void {
     this.#roots.push({ name: Buffer.from(name), root: bucket.finish() });
+  }
+
+  /** Bytes of pages that are full and not written yet. */
+  get waitingBytes(): number {
+    return this.#pages.waitingBytes;
   }
 
   /** Writes the pages that are full, so that memory does not hold many. */

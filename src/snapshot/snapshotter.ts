@@ -5,7 +5,12 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Backend } from "../../backends/contract.ts";
 import { EtcdError } from "../errors.ts";
-import { LEASES_LISTED_MAX, RANGE_RESTARTS_MAX, SNAPSHOT_STATE_READS_MAX } from "../limits.ts";
+import {
+  LEASES_LISTED_MAX,
+  RANGE_RESTARTS_MAX,
+  SNAPSHOT_STATE_READS_MAX,
+  SNAPSHOT_WRITE_BYTES,
+} from "../limits.ts";
 import { etcdRowKey, etcdRowValue } from "../mvcc/etcd_row.ts";
 import { historyPages } from "../mvcc/history_pages.ts";
 import type { Store } from "../mvcc/store.ts";
@@ -111,7 +116,7 @@ async function writeDatabase(
   for await (const rows of historyPages(backend, span)) {
     signal.throwIfAborted();
     for (const row of rows) keys.add(etcdRowKey(row), etcdRowValue(row));
-    await bolt.flush();
+    if (bolt.waitingBytes >= SNAPSHOT_WRITE_BYTES) await bolt.flush();
   }
   bolt.endBucket("key", keys);
   for (const [name, entries] of smallBuckets(state, facts)) {
