@@ -21,22 +21,38 @@ import { decodeStreamed, pathOf, type ServiceMethods } from "./service.ts";
 export interface SnapshotServiceOptions {
   readonly snapshotter: Pick<Snapshotter, "make">;
   readonly log: Log;
+  /** Others than those of `limits.ts`, for tests. */
+  readonly limits?: SnapshotLimits;
 }
+
+export interface SnapshotLimits {
+  readonly max: number;
+  readonly waitingMax: number;
+  readonly stallMs: number;
+}
+
+const LIMITS: SnapshotLimits = {
+  max: SNAPSHOTS_MAX,
+  waitingMax: SNAPSHOTS_WAITING_MAX,
+  stallMs: SNAPSHOT_STALL_MS,
+};
 
 /** etcd's. */
 const BLOB_BYTES = 32 * 1024;
 
 export function snapshotMethods(options: SnapshotServiceOptions): ServiceMethods {
-  const turns = new Turns({ max: SNAPSHOTS_MAX, waitingMax: SNAPSHOTS_WAITING_MAX });
+  const { limits = LIMITS } = options;
+  const turns = new Turns(limits);
   return [
     [pathOf(Maintenance, "Snapshot"), {
       kind: "server-stream",
-      handle: (call) => takeTurn(turns, { ...options, call }),
+      handle: (call) => takeTurn(turns, { ...options, limits, call }),
     }],
   ];
 }
 
 interface Taking extends SnapshotServiceOptions {
+  readonly limits: SnapshotLimits;
   readonly call: StreamCall;
 }
 
@@ -57,24 +73,25 @@ async function takeTurn(turns: Turns, taking: Taking): Promise<void> {
   }
 }
 
-async function takeSnapshot({ call, snapshotter, log }: Taking): Promise<void> {
+async function takeSnapshot(taking: Taking): Promise<void> {
+  const { call, snapshotter, log } = taking;
   using snapshot = await snapshotter.make(call.signal);
   const { revision, version, file: { size: bytes } } = snapshot;
   log("info", "sending database snapshot to client", { bytes, revision, version });
-  await sendFile(call, snapshot);
+  await sendFile(taking, snapshot);
   if (!call.signal.aborted) log("info", "sent database snapshot to client", { bytes, revision });
 }
 
-async function sendFile(call: StreamCall, { file, version }: Snapshot): Promise<void> {
+async function sendFile(taking: Taking, { file, version }: Snapshot): Promise<void> {
   const hash = createHash("sha256");
   let remaining = file.size;
   for await (const blob of file.read(BLOB_BYTES)) {
     hash.update(blob);
     remaining -= blob.length;
-    await sendBlob(call, { blob, remaining, version });
-    if (call.signal.aborted) return;
+    await sendBlob(taking, { blob, remaining, version });
+    if (taking.call.signal.aborted) return;
   }
-  await sendBlob(call, { blob: hash.digest(), remaining: 0, version });
+  await sendBlob(taking, { blob: hash.digest(), remaining: 0, version });
 }
 
 interface Part {
@@ -85,7 +102,10 @@ interface Part {
 }
 
 /** @throws {EtcdError} `timeout` if the client takes nothing for so long that it may be gone */
-async function sendBlob(call: StreamCall, { blob, remaining, version }: Part): Promise<void> {
+async function sendBlob(
+  { call, limits }: Taking,
+  { blob, remaining, version }: Part,
+): Promise<void> {
   const message = create(SnapshotResponseSchema, {
     blob,
     remainingBytes: BigInt(remaining),
@@ -93,7 +113,7 @@ async function sendBlob(call: StreamCall, { blob, remaining, version }: Part): P
   });
   if (call.send([toBinary(SnapshotResponseSchema, message)])) return;
   const stalled = Promise.withResolvers<never>();
-  const timer = setTimeout(() => stalled.reject(new EtcdError("timeout")), SNAPSHOT_STALL_MS);
+  const timer = setTimeout(() => stalled.reject(new EtcdError("timeout")), limits.stallMs);
   try {
     await Promise.race([call.drained(), stalled.promise]);
   } finally {

@@ -29,10 +29,14 @@ export class TemporaryFile implements BoltOutput, Disposable {
   readonly #file: OpenedFile;
   /** Where the file is if its name could not be removed while it is open. */
   readonly #path: string | undefined;
-  #size = 0;
+  #size: number;
 
-  constructor(folder: string, opened: { readonly file: OpenedFile; readonly path?: string }) {
+  constructor(
+    folder: string,
+    opened: { readonly file: OpenedFile; readonly path?: string; readonly size?: number },
+  ) {
     this.#folder = folder;
+    this.#size = opened.size ?? 0;
     this.#file = opened.file;
     this.#path = opened.path;
   }
