@@ -46,7 +46,12 @@ export function snapshotMethods(options: SnapshotServiceOptions): ServiceMethods
   return [
     [pathOf(Maintenance, "Snapshot"), {
       kind: "server-stream",
-      handle: (call) => takeTurn(turns, { ...options, limits, call }),
+      async handle(call) {
+        for await (const bytes of call.requests) {
+          decodeStreamed(SnapshotRequestSchema, bytes);
+          await takeTurn(turns, { ...options, limits, call });
+        }
+      },
     }],
   ];
 }
@@ -58,7 +63,6 @@ interface Taking extends SnapshotServiceOptions {
 
 async function takeTurn(turns: Turns, taking: Taking): Promise<void> {
   const { call, log } = taking;
-  for await (const bytes of call.requests) decodeStreamed(SnapshotRequestSchema, bytes);
   try {
     using _turn = await turns.take(call.signal);
     await takeSnapshot(taking);

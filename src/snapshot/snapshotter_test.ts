@@ -221,21 +221,21 @@ Deno.test("Snapshotter.make() starts again when the store has become another one
 
 Deno.test("Snapshotter.make() has leases and records of the same moment", async () => {
   let grants = 0;
-  let grant: (() => Promise<unknown>) | undefined;
+  const hook: { grant?: () => Promise<unknown> } = {};
   const override: Override = (real) => ({
     async records(prefix) {
       // Between the leases and the records.
       if (grants > 0) {
         grants--;
-        await grant?.();
+        await hook.grant?.();
       }
       return await real.records(prefix);
     },
   });
   await using rig = await Rig.open({ override });
   let id = 0n;
-  grant = () => rig.store.submit(grantCommand({ id: ++id, ttl: 60 }, rig.store.alarms));
-  await grant();
+  hook.grant = () => rig.store.submit(grantCommand({ id: ++id, ttl: 60 }, rig.store.alarms));
+  await hook.grant();
   grants = 3;
   const contents = await rig.contents();
   assert.equal(contents.get("lease")?.length, 4);
