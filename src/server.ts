@@ -4,6 +4,10 @@ import { hostname, tmpdir } from "node:os";
 import { type Backend, BackendError } from "../backends/contract.ts";
 import { openBackend } from "../backends/registry.ts";
 import { addressOf, clientUrls, type ClientUrlsOptions } from "./client_urls.ts";
+import { Authority } from "./auth/authority.ts";
+import { openJwt } from "./auth/jwt.ts";
+import { createPasswords, type Passwords } from "./auth/passwords.ts";
+import { parseTokenOptions } from "./auth/token_options.ts";
 import { Compactor } from "./compaction/compactor.ts";
 import { type Config, DEFAULT_CONFIG } from "./config.ts";
 import { EtcdError } from "./errors.ts";
@@ -16,12 +20,16 @@ import { abandonCommand } from "./mvcc/commands.ts";
 import { Downgrade } from "./mvcc/downgrade.ts";
 import { Quota } from "./mvcc/quota.ts";
 import { Store } from "./mvcc/store.ts";
+import { authMethods } from "./services/auth.ts";
 import { clusterMethods } from "./services/cluster.ts";
+import { electionMethods } from "./services/election.ts";
 import { HeaderEncoder } from "./services/header.ts";
 import { healthMethods } from "./services/health.ts";
 import { kvMethods } from "./services/kv.ts";
 import { leaseMethods } from "./services/lease.ts";
+import { lockMethods } from "./services/lock.ts";
 import { maintenanceMethods } from "./services/maintenance.ts";
+import { reflectionMethods } from "./services/reflection.ts";
 import { guarded } from "./services/service.ts";
 import { snapshotMethods } from "./services/snapshot.ts";
 import { watchMethods } from "./services/watch.ts";
@@ -119,9 +127,21 @@ async function startEngine({ backend, listening, config, log }: EngineOptions) {
   await membership.join();
   // Before anything is appended: from then on nobody knows how long the store lay idle.
   await lessor.start({ isAlone: membership.isAlone });
+  const authority = started.use(await openAuthority({ store, config, log }));
+  const passwords = started.use(createPasswords({ cost: config.bcryptCost, log }));
   const header = await makeHeader({ store, membership, log });
   const downgrade = await Downgrade.open({ store, version: config.emulatedEtcdVersion });
-  const parts = { store, hub, header, compactor, lessor, downgrade, membership };
+  const parts = {
+    store,
+    hub,
+    header,
+    authority,
+    passwords,
+    compactor,
+    lessor,
+    downgrade,
+    membership,
+  };
   const methods = methodTable({
     ...parts,
     config,
@@ -130,6 +150,18 @@ async function startEngine({ backend, listening, config, log }: EngineOptions) {
   });
   const running = started.move();
   return { methods, membership, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+function openAuthority(
+  { store, config, log }: Pick<EngineOptions, "config" | "log"> & { readonly store: Store },
+): Promise<Authority> {
+  const isSigned = parseTokenOptions(config.authToken).kind === "jwt";
+  return Authority.open({
+    store,
+    tokens: { ttlMs: config.authTokenTtlMs, now, randomBytes, log },
+    jwt: isSigned ? openJwt(config.authToken, { log }) : undefined,
+    clientCertAuth: config.clientCertAuth,
+  });
 }
 
 function makeMembership(
@@ -177,6 +209,8 @@ interface Parts {
   readonly store: Store;
   readonly hub: WatchHub;
   readonly header: HeaderEncoder;
+  readonly authority: Authority;
+  readonly passwords: Passwords;
   readonly compactor: Compactor;
   readonly lessor: Lessor;
   readonly downgrade: Downgrade;
@@ -193,6 +227,7 @@ function methodTable(parts: Parts): MethodTable {
   const options = {
     store,
     header,
+    authority: parts.authority,
     quota: new Quota({ store, memberId, bytesMax: config.quotaBackendBytes }),
     requestBytesMax: config.maxRequestBytes,
     txnOpsMax: config.maxTxnOps,
@@ -201,17 +236,25 @@ function methodTable(parts: Parts): MethodTable {
   const etcd = guarded([
     ...kvMethods({ ...options, compactor }),
     ...watchMethods({
+      authority: parts.authority,
       hub,
       header: options.header,
       progressIntervalMs: config.watchProgressNotifyIntervalMs,
       requestBytesMax: config.maxRequestBytes,
     }),
+    ...authMethods({ ...options, passwords: parts.passwords }),
     ...leaseMethods({ ...options, lessor }),
     ...clusterMethods({ ...options, membership, clientUrls: parts.clientUrls }),
     ...maintenanceMethods({ ...options, compactor, downgrade, membership, version }),
-    ...snapshotMethods({ snapshotter: makeSnapshotter(parts), log: parts.log }),
+    ...snapshotMethods({ ...options, snapshotter: makeSnapshotter(parts), log: parts.log }),
   ]);
-  return new Map([...etcd, ...healthMethods(options)]);
+  const table = new Map(etcd);
+  const services = new Map([
+    ...table,
+    ...guarded([...lockMethods(table), ...electionMethods(table)]),
+    ...healthMethods(options),
+  ]);
+  return new Map([...services, ...reflectionMethods(services.keys())]);
 }
 
 function makeSnapshotter({ store, header, compactor, downgrade, membership }: Parts): Snapshotter {

@@ -2,6 +2,7 @@
 import { EtcdError } from "../errors.ts";
 import { LEASE_TTL_MAX } from "../limits.ts";
 import { ALARM, type Alarms } from "../mvcc/alarms.ts";
+import { type Permit, UNRESTRICTED } from "../mvcc/permit.ts";
 import type { Command } from "../mvcc/read_set.ts";
 import type { BatchView } from "../mvcc/view.ts";
 
@@ -19,6 +20,7 @@ export interface Granted {
 export function grantCommand(
   { id, ttl }: { id: bigint; ttl: number },
   alarms: Alarms,
+  permit: Permit = UNRESTRICTED,
 ): Command<Granted> {
   return {
     bytes: LEASE_BYTES,
@@ -26,6 +28,7 @@ export function grantCommand(
     apply(view) {
       alarms.checkNotCorrupt();
       alarms.checkSpace();
+      if (permit.isNeeded) permit.checkUser();
       if (ttl > LEASE_TTL_MAX) throw new EtcdError("leaseTtlTooLarge");
       if (view.lease(id) !== null) throw new EtcdError("leaseExists");
       const granted = Math.max(ttl, TTL_MIN);
@@ -36,11 +39,21 @@ export function grantCommand(
 }
 
 /** Answers the TTL granted again, or 0 for a lease that is unknown or has expired and waits to be revoked. */
-export function renewCommand(id: bigint): Command<{ ttl: number; revision: number }> {
+export function renewCommand(
+  id: bigint,
+  permit: Permit = UNRESTRICTED,
+): Command<{ ttl: number; revision: number }> {
   return {
     bytes: LEASE_BYTES,
-    reads: (need) => need.leases.add(id),
+    reads(need) {
+      need.leases.add(id);
+      if (permit.isNeeded) need.leaseKeys.add(id);
+    },
     apply(view) {
+      if (permit.isNeeded) {
+        permit.checkUser();
+        permit.checkLeaseKeys(id, view);
+      }
       const lease = view.lease(id);
       const { revision } = view;
       if (lease === null || lease.remainingMs <= 0) return { ttl: 0, revision };
@@ -51,7 +64,11 @@ export function renewCommand(id: bigint): Command<{ ttl: number; revision: numbe
 }
 
 /** @throws {EtcdError} `leaseNotFound` */
-export function revokeCommand(id: bigint, alarms: Alarms): Command<{ revision: number }> {
+export function revokeCommand(
+  id: bigint,
+  alarms: Alarms,
+  permit: Permit = UNRESTRICTED,
+): Command<{ revision: number }> {
   return {
     bytes: LEASE_BYTES,
     reads(need) {
@@ -60,6 +77,10 @@ export function revokeCommand(id: bigint, alarms: Alarms): Command<{ revision: n
     },
     apply(view) {
       alarms.checkNotCorrupt();
+      if (permit.isNeeded) {
+        permit.checkUser();
+        permit.checkLeaseKeys(id, view);
+      }
       if (view.lease(id) === null) throw new EtcdError("leaseNotFound");
       return revoke(view, id);
     },

@@ -9,6 +9,7 @@ import {
   SnapshotRequestSchema,
   SnapshotResponseSchema,
 } from "../../gen/etcdserverpb/maintenance_pb.ts";
+import type { Authority } from "../auth/authority.ts";
 import { EtcdError, GRPC, StatusError } from "../errors.ts";
 import { SNAPSHOT_STALL_MS, SNAPSHOTS_MAX, SNAPSHOTS_WAITING_MAX } from "../limits.ts";
 import type { Log } from "../log.ts";
@@ -20,6 +21,7 @@ import { decodeStreamed, pathOf, type ServiceMethods } from "./service.ts";
 
 export interface SnapshotServiceOptions {
   readonly snapshotter: Pick<Snapshotter, "make">;
+  readonly authority: Pick<Authority, "requireAdmin">;
   readonly log: Log;
   /** Others than those of `limits.ts`, for tests. */
   readonly limits?: SnapshotLimits;
@@ -49,6 +51,7 @@ export function snapshotMethods(options: SnapshotServiceOptions): ServiceMethods
       async handle(call) {
         for await (const bytes of call.requests) {
           decodeStreamed(SnapshotRequestSchema, bytes);
+          await options.authority.requireAdmin(call);
           await takeTurn(turns, { ...options, limits, call });
         }
       },

@@ -61,6 +61,7 @@ function service(options: Partial<SnapshotServiceOptions> = {}) {
   };
   const [[path, method] = []] = snapshotMethods({
     snapshotter: { make },
+    authority: { requireAdmin: () => Promise.resolve() },
     log: (_level, message) => state.logged.push(message),
     limits: { max: 1, waitingMax: 1, stallMs: 60_000 },
     ...options,

@@ -32,10 +32,12 @@ export class SavedSnapshot implements AsyncDisposable {
   }
 
   /** Has etcdctl save one, which checks that it is whole. */
-  static async save(ctl: Etcdctl): Promise<SavedSnapshot> {
+  static async save(ctl: Etcdctl, flags: readonly string[] = []): Promise<SavedSnapshot> {
     const snapshot = new SavedSnapshot(await Deno.makeTempDir({ prefix: "rhino-test-snapshot-" }));
     try {
-      const printed = await ctl.ok(["snapshot", "save", snapshot.path], { timeoutMs: 120_000 });
+      const printed = await ctl.ok([...flags, "snapshot", "save", snapshot.path], {
+        timeoutMs: 120_000,
+      });
       assert.match(printed, /^Server version 3\.7\.0$/m);
       return snapshot;
     } catch (error) {

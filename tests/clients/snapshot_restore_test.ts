@@ -2,9 +2,11 @@
 
 import assert from "node:assert/strict";
 import type { KeyValue } from "../../gen/mvccpb/kv_pb.ts";
+import { addUser, DENIED, enableAuth, FRESH, READ, signIn } from "../services/auth_case.ts";
 import { hashAt } from "../services/hash_at.ts";
 import { bury, extendHistory, writeHistory } from "../services/hash_history.ts";
 import type { EtcdClient } from "../support/etcd_client.ts";
+import type { CallExtras } from "../support/grpc_client.ts";
 import { revisionOf } from "../support/readable.ts";
 import { assertFails, CODE } from "../support/rpc_error.ts";
 import { op } from "../support/txn_parts.ts";
@@ -50,8 +52,12 @@ function plain(kvs: readonly KeyValue[]) {
   }));
 }
 
-async function saveAndRestore(t: EtcdctlContext, cleanup: AsyncDisposableStack) {
-  const snapshot = cleanup.use(await SavedSnapshot.save(t.ctl));
+async function saveAndRestore(
+  t: EtcdctlContext,
+  cleanup: AsyncDisposableStack,
+  flags: readonly string[] = [],
+) {
+  const snapshot = cleanup.use(await SavedSnapshot.save(t.ctl, flags));
   const restored = cleanup.use(await snapshot.restore());
   return { snapshot, restored };
 }
@@ -201,4 +207,34 @@ testEtcdctl("snapshot: many leases are there in etcd, and take their keys along"
   await restored.client.lease.leaseRevoke({ ID: second });
   const { count } = await restored.client.kv.range({ ...EVERYTHING, countOnly: true });
   assert.equal(count, 998n);
+});
+
+testEtcdctl("snapshot: users and roles are the same in etcd", FRESH, async (t) => {
+  await addUser(t.client, { name: "reader", grants: [{ type: READ, key: "a", rangeEnd: "c" }] });
+  await t.client.auth.userAdd({ name: "certificate", options: { noPassword: true } });
+  await t.client.kv.put({ key: "b", value: "1" });
+  const root = await enableAuth(t.client);
+  assert.match(await t.ctl.fails(["snapshot", "save", "/dev/null"]), /user name is empty/);
+  await using cleanup = new AsyncDisposableStack();
+  const { restored } = await saveAndRestore(t, cleanup, ["--user=root:pw"]);
+
+  const rulesOf = async (client: EtcdClient, as: CallExtras) => {
+    const { enabled, authRevision } = await client.auth.authStatus({}, as);
+    const users = await client.auth.userList({}, as);
+    const { roles } = await client.auth.roleList({}, as);
+    const rolesOf = await Promise.all(users.users.map(async (name) => {
+      return [name, (await client.auth.userGet({ name }, as)).roles];
+    }));
+    const { perm } = await client.auth.roleGet({ role: "reader" }, as);
+    const perms = perm.map(({ permType, key, rangeEnd }) => [permType, [...key], [...rangeEnd]]);
+    return { enabled, authRevision, roles, rolesOf, perms };
+  };
+  const there = await signIn(restored.client, "root", "pw");
+  assert.deepEqual(await rulesOf(restored.client, there), await rulesOf(t.client, root));
+
+  const { kv } = restored.client;
+  const reader = await signIn(restored.client, "reader", "reader");
+  assert.equal((await kv.range({ key: "b" }, reader)).count, 1n);
+  await assertFails(kv.range({ key: "d" }, reader), DENIED);
+  await assertFails(kv.put({ key: "b" }, reader), DENIED);
 });

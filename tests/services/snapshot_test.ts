@@ -9,9 +9,10 @@ import { KeyValueSchema } from "../../gen/mvccpb/kv_pb.ts";
 import { type BoltContents, readBolt } from "../../src/snapshot/testing/bolt_reader.ts";
 import type { EtcdClient } from "../support/etcd_client.ts";
 import { revisionOf } from "../support/readable.ts";
-import { CODE } from "../support/rpc_error.ts";
+import { assertFails, CODE } from "../support/rpc_error.ts";
 import { serviceTest } from "../support/service_case.ts";
 import { op } from "../support/txn_parts.ts";
+import { addUser, DENIED, enableAuth, FRESH, READ, signIn, USER_EMPTY } from "./auth_case.ts";
 
 const SUM_SIZE = 32;
 const BLOB_SIZE = 32 * 1024;
@@ -210,4 +211,18 @@ serviceTest("Snapshot: several clients at once all get one", async (t) => {
   await t.client.kv.put({ key: t.key("a"), value: new Uint8Array(500_000) });
   const all = await Promise.all(Array.from({ length: 8 }, () => snapshotOf(t.client)));
   for (const contents of all) assert.ok(contents.get("key")?.length !== 0);
+});
+
+serviceTest("Snapshot: only root may take one", FRESH, async (t) => {
+  const { maintenance } = t.client;
+  await addUser(t.client, { name: "reader", grants: [{ type: READ, key: "\0", rangeEnd: "\0" }] });
+  const root = await enableAuth(t.client);
+  const reader = await signIn(t.client, "reader", "reader");
+  await assertFails(maintenance.snapshot({}, reader).rest(), DENIED);
+  await assertFails(maintenance.snapshot({}).rest(), USER_EMPTY);
+  const contents = readBolt(fileOf(await maintenance.snapshot({}, root).rest()));
+  const names = (bucket: string) => contents.get(bucket)?.map(({ key }) => key.toString());
+  assert.deepEqual(names("auth"), ["authEnabled", "authRevision"]);
+  assert.deepEqual(names("authUsers"), ["reader", "root"]);
+  assert.deepEqual(names("authRoles"), ["reader"]);
 });

@@ -29,6 +29,12 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/compaction/": ENGINE,
   "src/snapshot/": ENGINE,
 
+  // The server as its own client.
+  "src/concurrency/": [...BASE, "gen/", "src/transport/"],
+
+  // Who may do what.
+  "src/auth/": [...ENGINE, "gen/", "src/log.ts"],
+
   // The services join both; they know no SQL.
   "src/services/": [
     ...ENGINE,
@@ -41,6 +47,8 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/lease/",
     "src/compaction/",
     "src/snapshot/",
+    "src/auth/",
+    "src/concurrency/",
   ],
 
   // The process.
