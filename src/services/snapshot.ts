@@ -73,7 +73,9 @@ async function takeTurn(turns: Turns, taking: Taking): Promise<void> {
     // Nobody is there any more to be told.
     if (call.signal.aborted) return;
     if (!(error instanceof TemporaryFileError)) throw error;
-    log("error", "Cannot make a snapshot: see that its folder has room (TMPDIR)", { error });
+    log("error", "Cannot make a snapshot: its folder has no room for it, or cannot be written", {
+      error,
+    });
     throw error.isFull
       ? new StatusError(GRPC.RESOURCE_EXHAUSTED, "rhino: no space left to make the snapshot")
       : new StatusError(GRPC.UNKNOWN, "rhino: cannot write the snapshot's temporary file");

@@ -1,6 +1,10 @@
 // Snapshots: etcd's tools take them, and etcd serves the same from them.
 
 import assert from "node:assert/strict";
+import {
+  AlarmRequest_AlarmAction as AlarmAction,
+  AlarmType,
+} from "../../gen/etcdserverpb/maintenance_pb.ts";
 import type { KeyValue } from "../../gen/mvccpb/kv_pb.ts";
 import { addUser, DENIED, enableAuth, FRESH, READ, signIn } from "../services/auth_case.ts";
 import { hashAt } from "../services/hash_at.ts";
@@ -237,4 +241,18 @@ testEtcdctl("snapshot: users and roles are the same in etcd", FRESH, async (t) =
   assert.equal((await kv.range({ key: "b" }, reader)).count, 1n);
   await assertFails(kv.range({ key: "d" }, reader), DENIED);
   await assertFails(kv.put({ key: "b" }, reader), DENIED);
+});
+
+testEtcdctl("snapshot: alarms are the same in etcd", { fresh: true }, async (t) => {
+  const { maintenance } = t.client;
+  await maintenance.alarm({ action: AlarmAction.ACTIVATE, alarm: AlarmType.NOSPACE });
+  await using cleanup = new AsyncDisposableStack();
+  const { restored } = await saveAndRestore(t, cleanup);
+  const alarmsOf = async (client: EtcdClient) => {
+    const { alarms } = await client.maintenance.alarm({ action: AlarmAction.GET });
+    return alarms.map(({ memberID, alarm }) => [memberID, alarm]);
+  };
+  const alarms = await alarmsOf(t.client);
+  assert.equal(alarms.length, 1);
+  assert.deepEqual(await alarmsOf(restored.client), alarms);
 });
