@@ -1,68 +1,13 @@
 // Maintenance.Snapshot: the stream, and what the file in it holds. That etcd serves it is in tests/clients.
 
 import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
-import { createHash } from "node:crypto";
-import { fromBinary } from "@bufbuild/protobuf";
-import type { SnapshotResponse } from "../../gen/etcdserverpb/maintenance_pb.ts";
-import { KeyValueSchema } from "../../gen/mvccpb/kv_pb.ts";
-import { type BoltContents, readBolt } from "../../src/snapshot/testing/bolt_reader.ts";
-import type { EtcdClient } from "../support/etcd_client.ts";
+import { readBolt } from "../../src/snapshot/testing/bolt_reader.ts";
 import { revisionOf } from "../support/readable.ts";
 import { assertFails, CODE } from "../support/rpc_error.ts";
 import { serviceTest } from "../support/service_case.ts";
 import { op } from "../support/txn_parts.ts";
 import { addUser, DENIED, enableAuth, FRESH, READ, signIn, USER_EMPTY } from "./auth_case.ts";
-
-const SUM_SIZE = 32;
-const BLOB_SIZE = 32 * 1024;
-
-/** The file of a snapshot, after checking what every stream must be. */
-function fileOf(messages: readonly SnapshotResponse[]): Buffer {
-  const blobs = messages.slice(0, -1).map(({ blob }) => blob);
-  const file = Buffer.concat(blobs);
-  let rest = file.length;
-  for (const { blob, remainingBytes, version } of messages.slice(0, -1)) {
-    rest -= blob.length;
-    assert.equal(blob.length, rest > 0 ? BLOB_SIZE : blob.length);
-    assert.deepEqual([remainingBytes, version], [BigInt(rest), "3.7.0"]);
-  }
-  const last = messages.at(-1);
-  assert.equal(last?.remainingBytes, 0n);
-  assert.equal(last?.version, "3.7.0");
-  assert.deepEqual(Buffer.from(last?.blob ?? []), createHash("sha256").update(file).digest());
-  // By this etcd's tools see that a checksum follows the pages.
-  assert.equal((file.length + SUM_SIZE) % 512, SUM_SIZE);
-  return file;
-}
-
-async function snapshotOf(client: EtcdClient): Promise<BoltContents> {
-  return readBolt(fileOf(await client.maintenance.snapshot({}).rest()));
-}
-
-/** The rows of the history, as text. */
-function historyOf(contents: BoltContents) {
-  return (contents.get("key") ?? []).map(({ key, value }) => {
-    const kv = fromBinary(KeyValueSchema, value);
-    return {
-      revision: Number(key.readBigUInt64BE(0)),
-      sub: Number(key.readBigUInt64BE(9)),
-      isDelete: key.length === 18,
-      key: Buffer.from(kv.key).toString(),
-      value: Buffer.from(kv.value).toString(),
-      version: Number(kv.version),
-      create: Number(kv.createRevision),
-      mod: Number(kv.modRevision),
-      lease: kv.lease,
-    };
-  });
-}
-
-function numberIn(contents: BoltContents, [bucket, name]: readonly [string, string]): number {
-  const entry = contents.get(bucket)?.find(({ key }) => key.toString() === name);
-  assert.ok(entry !== undefined, `${name} in ${bucket}`);
-  return Number(entry.value.readBigUInt64BE(0));
-}
+import { assertWhole, fileOf, historyOf, numberIn, snapshotOf } from "./snapshot_contents.ts";
 
 serviceTest("Snapshot: of an empty store, has every bucket", { fresh: true }, async (t) => {
   const contents = await snapshotOf(t.client);
@@ -170,30 +115,6 @@ serviceTest("Snapshot: is of one moment while others write and compact", {
   }
 });
 
-/** Every revision above the compacted one is there with both of its keys. Answers the newest. */
-function assertWhole(contents: BoltContents, first: number): number {
-  const hasCompacted = contents.get("meta")?.some(({ key }) =>
-    key.toString() === "finishedCompactRev"
-  );
-  const compacted = hasCompacted ? numberIn(contents, ["meta", "scheduledCompactRev"]) : 0;
-  const rows = historyOf(contents);
-  const last = rows.at(-1)?.revision ?? 0;
-  const byRevision = Map.groupBy(rows, ({ revision }) => revision);
-  for (let revision = Math.max(compacted + 1, first); revision <= last; revision++) {
-    const [x, y, ...more] = byRevision.get(revision) ?? [];
-    assert.deepEqual([x?.key[0], y?.key[0], more.length], ["x", "y", 0], `revision ${revision}`);
-    assert.equal(x?.value, y?.value);
-  }
-  // A key's first row tells its version, each further one is one more.
-  const versions = new Map<string, number>();
-  for (const { key, version } of rows) {
-    const expected = versions.get(key);
-    if (expected !== undefined) assert.equal(version, expected + 1, key);
-    versions.set(key, version);
-  }
-  return last;
-}
-
 serviceTest("Snapshot: a client that goes away leaves the server as it was", async (t) => {
   for (let index = 0; index < 20; index++) {
     await t.client.kv.put({ key: t.key(`${index}`), value: new Uint8Array(500_000) });
@@ -220,7 +141,7 @@ serviceTest("Snapshot: only root may take one", FRESH, async (t) => {
   const reader = await signIn(t.client, "reader", "reader");
   await assertFails(maintenance.snapshot({}, reader).rest(), DENIED);
   await assertFails(maintenance.snapshot({}).rest(), USER_EMPTY);
-  const contents = readBolt(fileOf(await maintenance.snapshot({}, root).rest()));
+  const contents = await snapshotOf(t.client, root);
   const names = (bucket: string) => contents.get(bucket)?.map(({ key }) => key.toString());
   assert.deepEqual(names("auth"), ["authEnabled", "authRevision"]);
   assert.deepEqual(names("authUsers"), ["reader", "root"]);
