@@ -11,9 +11,11 @@ import { hashAt } from "../services/hash_at.ts";
 import { bury, extendHistory, writeHistory } from "../services/hash_history.ts";
 import type { EtcdClient } from "../support/etcd_client.ts";
 import type { CallExtras } from "../support/grpc_client.ts";
+import { oracleTools } from "../support/oracle.ts";
 import { revisionOf } from "../support/readable.ts";
 import { assertFails, CODE } from "../support/rpc_error.ts";
 import { op } from "../support/txn_parts.ts";
+import { Etcdctl } from "./etcdctl.ts";
 import { type EtcdctlContext, testEtcdctl } from "./etcdctl_target.ts";
 import { type RestoredEtcd, SavedSnapshot } from "./restored_etcd.ts";
 
@@ -119,7 +121,25 @@ testEtcdctl("snapshot: 10,000 keys with their history are the same in etcd", {
   await assertSameAt(t, { restored, revisions: [...asked, 0n] });
   const before = compactRevision - 1n;
   await assertFails(restored.client.kv.range({ ...EVERYTHING, revision: before }), COMPACTED);
+  await assertWritable(restored);
 });
+
+/** etcd changes the file's pages: splits, merges and frees them. What is then saved, is sound. */
+async function assertWritable({ client: { kv }, url }: RestoredEtcd): Promise<void> {
+  let revision = 0n;
+  for (let first = 0; first < 5_000; first += 100) {
+    const puts = Array.from({ length: 100 }, (_, index) => {
+      return op.put({ key: `key/${first + index}`, value: "x".repeat(index * 10) });
+    });
+    revision = revisionOf(await kv.txn({ success: puts }));
+  }
+  await kv.compact({ revision, physical: true });
+  const { count } = await kv.range({ ...EVERYTHING, countOnly: true });
+  const { etcdctl } = await oracleTools();
+  await using again = await SavedSnapshot.save(new Etcdctl(etcdctl, url));
+  const status = await again.status();
+  assert.deepEqual([status.revision, status.totalKey], [Number(revision), Number(count)]);
+}
 
 testEtcdctl("snapshot: odd keys, transactions, leases and compactions are the same in etcd", {
   fresh: true,
