@@ -1,6 +1,6 @@
 /** The composition root: builds every part once, starts them in order, stops them in reverse. */
 import { randomBytes } from "node:crypto";
-import { hostname } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { type Backend, BackendError } from "../backends/contract.ts";
 import { openBackend } from "../backends/registry.ts";
 import { addressOf, clientUrls, type ClientUrlsOptions } from "./client_urls.ts";
@@ -30,7 +30,9 @@ import { lockMethods } from "./services/lock.ts";
 import { maintenanceMethods } from "./services/maintenance.ts";
 import { reflectionMethods } from "./services/reflection.ts";
 import { guarded } from "./services/service.ts";
+import { snapshotMethods } from "./services/snapshot.ts";
 import { watchMethods } from "./services/watch.ts";
+import { Snapshotter } from "./snapshot/snapshotter.ts";
 import { WatchHub } from "./watch/hub.ts";
 import type { MethodTable } from "./transport/call.ts";
 import { createGrpcServer } from "./transport/grpc_server.ts";
@@ -202,6 +204,7 @@ interface Parts {
   readonly downgrade: Downgrade;
   readonly membership: Membership;
   readonly config: Config;
+  readonly log: Log;
   /** URLs that clients reach this server by; the argument is what the asking one called it. */
   readonly clientUrls: (authority: string) => readonly string[];
 }
@@ -231,6 +234,7 @@ function methodTable(parts: Parts): MethodTable {
     ...leaseMethods({ ...options, lessor }),
     ...clusterMethods({ ...options, membership, clientUrls: parts.clientUrls }),
     ...maintenanceMethods({ ...options, compactor, downgrade, membership, version }),
+    ...snapshotMethods({ ...options, snapshotter: makeSnapshotter(parts), log: parts.log }),
   ]);
   const table = new Map(etcd);
   const services = new Map([
@@ -239,6 +243,19 @@ function methodTable(parts: Parts): MethodTable {
     ...healthMethods(options),
   ]);
   return new Map([...services, ...reflectionMethods(services.keys())]);
+}
+
+function makeSnapshotter({ store, header, compactor, downgrade, membership }: Parts): Snapshotter {
+  return new Snapshotter({
+    store,
+    hold: () => compactor.hold(),
+    facts: async () => ({
+      term: header.identity.raftTerm,
+      version: downgrade.clusterVersion,
+      members: await membership.list(),
+    }),
+    folder: store.backend.folder ?? tmpdir(),
+  });
 }
 
 /** What a client is told when the store fails: that it may try again, or that the store is full; never the details. */

@@ -4,7 +4,12 @@
  */
 import type { Head, LeaseRow } from "../../backends/contract.ts";
 import { EtcdError } from "../errors.ts";
-import { LEASE_CHECK_INTERVAL_MS, LEASE_HEARTBEAT_MS, LEASE_REVOKES_PER_CHECK } from "../limits.ts";
+import {
+  LEASE_CHECK_INTERVAL_MS,
+  LEASE_HEARTBEAT_MS,
+  LEASE_REVOKES_PER_CHECK,
+  LEASES_LISTED_MAX,
+} from "../limits.ts";
 import type { Permit } from "../mvcc/permit.ts";
 import type { Store } from "../mvcc/store.ts";
 import type { Cancelable } from "../mvcc/range_pages.ts";
@@ -29,8 +34,6 @@ export interface LessorOptions {
   readonly log: (level: "warn" | "info", message: string, fields?: Record<string, unknown>) => void;
 }
 
-/** Leases listed at most. */
-const LIST_MAX = 1_000_000;
 /** Times a random id is drawn again because it is taken. */
 const ID_DRAWS_MAX = 8;
 
@@ -100,7 +103,7 @@ export class Lessor implements AsyncDisposable {
 
   /** All leases; those that expire first come first. */
   list(): Promise<{ head: Head; leases: readonly LeaseRow[] }> {
-    return this.#options.store.backend.leases(LIST_MAX);
+    return this.#options.store.backend.leases(LEASES_LISTED_MAX);
   }
 
   /** The keys of all these leases; reading stops when its client has left. */

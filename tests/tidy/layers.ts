@@ -27,6 +27,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/watch/": ENGINE,
   "src/lease/": ENGINE,
   "src/compaction/": ENGINE,
+  "src/snapshot/": ENGINE,
 
   // The server as its own client.
   "src/concurrency/": [...BASE, "gen/", "src/transport/"],
@@ -45,6 +46,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/watch/",
     "src/lease/",
     "src/compaction/",
+    "src/snapshot/",
     "src/auth/",
     "src/concurrency/",
   ],
