@@ -198,7 +198,6 @@ interface Parts {
   readonly header: HeaderEncoder;
   readonly authority: Authority;
   readonly passwords: Passwords;
-  readonly log: Log;
   readonly compactor: Compactor;
   readonly lessor: Lessor;
   readonly downgrade: Downgrade;
