@@ -186,6 +186,8 @@ export interface Backend {
   readonly capabilities: Capabilities;
   /** Made once when the store was created; the same over restarts and for all servers. */
   readonly clusterId: bigint;
+  /** Folder of the store's own files, where there is room for more; none if they are not on this machine. */
+  readonly folder?: string;
 
   head(): Promise<Head>;
 

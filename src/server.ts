@@ -1,10 +1,13 @@
 /** The composition root: builds every part once, starts them in order, stops them in reverse. */
 import { randomBytes } from "node:crypto";
-import { hostname } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { type Backend, BackendError } from "../backends/contract.ts";
 import { openBackend } from "../backends/registry.ts";
 import { dataFolderOf } from "./auto_tls.ts";
 import { addressOf, clientUrls, type ClientUrlsOptions, isUnix, urlText } from "./client_urls.ts";
+import type { Authority } from "./auth/authority.ts";
+import { openAuthority } from "./auth/opening.ts";
+import { createPasswords, type Passwords } from "./auth/passwords.ts";
 import { Compactor } from "./compaction/compactor.ts";
 import { type Config, DEFAULT_CONFIG, type ListenUrl } from "./config.ts";
 import { EtcdError } from "./errors.ts";
@@ -20,6 +23,7 @@ import { abandonCommand } from "./mvcc/commands.ts";
 import { Downgrade } from "./mvcc/downgrade.ts";
 import { Quota } from "./mvcc/quota.ts";
 import { Store } from "./mvcc/store.ts";
+import { authMethods } from "./services/auth.ts";
 import { clusterMethods } from "./services/cluster.ts";
 import { Defragmentations } from "./services/defragmentation.ts";
 import { electionMethods } from "./services/election.ts";
@@ -33,7 +37,9 @@ import { maintenanceMethods } from "./services/maintenance.ts";
 import { reflectionMethods } from "./services/reflection.ts";
 import { guarded } from "./services/service.ts";
 import { withSlowCallsLogged } from "./services/slow_calls.ts";
+import { snapshotMethods } from "./services/snapshot.ts";
 import { watchMethods } from "./services/watch.ts";
+import { Snapshotter } from "./snapshot/snapshotter.ts";
 import { WatchHub } from "./watch/hub.ts";
 import type { MethodTable } from "./transport/call.ts";
 import { createGrpcServer } from "./transport/grpc_server.ts";
@@ -138,9 +144,21 @@ async function startEngine({ backend, listening, config, log }: EngineOptions) {
   await membership.join();
   // Before anything is appended: from then on nobody knows how long the store lay idle.
   await lessor.start({ isAlone: membership.isAlone });
+  const authority = started.use(await openAuthority({ store, config, now, log }));
+  const passwords = started.use(createPasswords({ cost: config.bcryptCost, log }));
   const header = await makeHeader({ store, membership, log });
   const downgrade = await Downgrade.open({ store, version: config.emulatedEtcdVersion });
-  const parts = { store, hub, header, compactor, lessor, downgrade, membership };
+  const parts = {
+    store,
+    hub,
+    header,
+    authority,
+    passwords,
+    compactor,
+    lessor,
+    downgrade,
+    membership,
+  };
   const methods = methodTable({
     ...parts,
     config,
@@ -235,6 +253,8 @@ interface Parts {
   readonly store: Store;
   readonly hub: WatchHub;
   readonly header: HeaderEncoder;
+  readonly authority: Authority;
+  readonly passwords: Passwords;
   readonly compactor: Compactor;
   readonly lessor: Lessor;
   readonly downgrade: Downgrade;
@@ -251,6 +271,7 @@ function methodTable(parts: Parts): MethodTable {
   const options = {
     store,
     header,
+    authority: parts.authority,
     quota: new Quota({ store, memberId, bytesMax: config.quotaBackendBytes }),
     requestBytesMax: config.maxRequestBytes,
     txnOpsMax: config.maxTxnOps,
@@ -261,11 +282,13 @@ function methodTable(parts: Parts): MethodTable {
   const etcd = guarded([
     ...kvMethods({ ...options, compactor }),
     ...watchMethods({
+      authority: parts.authority,
       hub,
       header: options.header,
       progressIntervalMs: config.watchProgressNotifyIntervalMs,
       requestBytesMax: config.maxRequestBytes,
     }),
+    ...authMethods({ ...options, passwords: parts.passwords, log: parts.log }),
     ...leaseMethods({ ...options, lessor }),
     ...clusterMethods({ ...options, membership, clientUrls: parts.clientUrls }),
     ...maintenanceMethods({
@@ -276,6 +299,7 @@ function methodTable(parts: Parts): MethodTable {
       membership,
       version,
     }),
+    ...snapshotMethods({ ...options, snapshotter: makeSnapshotter(parts), log: parts.log }),
   ]);
   const table = new Map(etcd);
   const services = new Map([
@@ -286,6 +310,19 @@ function methodTable(parts: Parts): MethodTable {
   const thresholdMs = config.warningUnaryRequestDurationMs;
   const all = [...services, ...reflectionMethods(services.keys())];
   return withSlowCallsLogged(all, { thresholdMs, now, log: parts.log });
+}
+
+function makeSnapshotter({ store, header, compactor, downgrade, membership }: Parts): Snapshotter {
+  return new Snapshotter({
+    store,
+    hold: () => compactor.hold(),
+    facts: async () => ({
+      term: header.identity.raftTerm,
+      version: downgrade.clusterVersion,
+      members: await membership.list(),
+    }),
+    folder: store.backend.folder ?? tmpdir(),
+  });
 }
 
 /** What a client is told when the store fails: that it may try again, or that the store is full; never the details. */

@@ -27,6 +27,12 @@ export interface CompactorOptions {
   readonly log: (level: "info" | "warn", message: string, fields?: Record<string, unknown>) => void;
 }
 
+/** Keeps what a later compaction than this one made unreachable. */
+export interface TrimHold extends Disposable {
+  /** Exactly what this one lets go is gone. */
+  readonly compactRevision: number;
+}
+
 /**
  * Keys and new revisions up to which a compaction makes a checksum before it trims: it has to read them all, and few ask
  * for it. Above, HashKV at exactly that revision covers what the compaction left.
@@ -46,6 +52,10 @@ export class Compactor implements AsyncDisposable {
   #trimming: Promise<void> | undefined;
   #isStale = false;
   readonly #closing = new AbortController();
+  readonly #closed = Promise.withResolvers<void>();
+  readonly #holds = new Set<
+    { readonly compactRevision: number; readonly released: Promise<void> }
+  >();
   /** Whether this server compacted last: no other can have trimmed yet when it makes its checksum. */
   #compactedLast = true;
   #later: ReturnType<typeof setTimeout> | undefined;
@@ -94,6 +104,32 @@ export class Compactor implements AsyncDisposable {
   async trimmed(): Promise<void> {
     this.#trim();
     while (this.#trimming !== undefined) await this.#trimming;
+  }
+
+  /**
+   * Resolves as `trimmed` does, and from then on nothing goes that a later compaction made unreachable, until the hold is
+   * disposed of: for whoever has to read the whole history of one moment. Other servers of the store go on trimming.
+   */
+  async hold(): Promise<TrimHold> {
+    this.#trim();
+    while (this.#trimming !== undefined) await this.#trimming;
+    const released = Promise.withResolvers<void>();
+    const hold = { compactRevision: this.#trimmedRevision, released: released.promise };
+    this.#holds.add(hold);
+    return {
+      compactRevision: hold.compactRevision,
+      [Symbol.dispose]: () => {
+        this.#holds.delete(hold);
+        released.resolve();
+      },
+    };
+  }
+
+  /** Waits until no hold forbids to trim up to this revision. */
+  async #released(upTo: number): Promise<void> {
+    for (const hold of this.#holds) {
+      if (hold.compactRevision < upTo) await Promise.race([hold.released, this.#closed.promise]);
+    }
   }
 
   async #compact(): Promise<void> {
@@ -153,6 +189,8 @@ export class Compactor implements AsyncDisposable {
 
   async #step(upTo: number): Promise<boolean> {
     const { store, batchSize, sleepMs = 0, log } = this.#options;
+    await this.#released(upTo);
+    if (this.#closing.signal.aborted) return false;
     // Whoever waits gets a turn between two steps.
     await new Promise<void>((resolve) => setImmediate(resolve));
     try {
@@ -175,6 +213,7 @@ export class Compactor implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
+    this.#closed.resolve();
     clearInterval(this.#timer);
     clearTimeout(this.#later);
     await this.#auto?.[Symbol.asyncDispose]();

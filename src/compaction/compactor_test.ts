@@ -200,3 +200,38 @@ Deno.test("Compactor stops between two steps when it is closed", async () => {
   assert.equal(steps, 1);
   await rig.engine[Symbol.asyncDispose]();
 });
+
+Deno.test("Compactor.hold() keeps what later compactions let go, until the last hold is gone", async () => {
+  await using rig = await open();
+  await rig.compact(4);
+  const first = await rig.compactor.hold();
+  const second = await rig.compactor.hold();
+  assert.deepEqual([first.compactRevision, second.compactRevision], [4, 4]);
+  // What asks for the same trimming is not held up.
+  await rig.compactor.trimmed();
+
+  await rig.compact(7);
+  const trimmed = rig.compactor.trimmed();
+  first[Symbol.dispose]();
+  // Time for many a step.
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(await revisionsLeft(rig.engine), [4, 5, 6, 7, 8, 9]);
+  second[Symbol.dispose]();
+  await trimmed;
+  assert.deepEqual(await revisionsLeft(rig.engine), [7, 8, 9]);
+});
+
+Deno.test("Compactor.hold() waits for the trimming of what is compacted already", async () => {
+  await using rig = await open();
+  await rig.compact(8);
+  using hold = await rig.compactor.hold();
+  assert.equal(hold.compactRevision, 8);
+  assert.deepEqual(await revisionsLeft(rig.engine), [8, 9]);
+});
+
+Deno.test("Compactor ends although something is held", async () => {
+  const rig = await open();
+  await rig.compactor.hold();
+  await rig.compact(8);
+  await rig[Symbol.asyncDispose]();
+});

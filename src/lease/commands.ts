@@ -2,6 +2,7 @@
 import { EtcdError } from "../errors.ts";
 import { LEASE_TTL_MAX } from "../limits.ts";
 import { ALARM, type Alarms } from "../mvcc/alarms.ts";
+import { type Permit, UNRESTRICTED } from "../mvcc/permit.ts";
 import type { Command } from "../mvcc/read_set.ts";
 import type { BatchView } from "../mvcc/view.ts";
 
@@ -31,6 +32,7 @@ export interface Granted {
 export function grantCommand(
   { id, ttl, ttlMin = TTL_MIN }: { id: bigint; ttl: number; ttlMin?: number },
   alarms: Alarms,
+  permit: Permit = UNRESTRICTED,
 ): Command<Granted> {
   return {
     bytes: LEASE_BYTES,
@@ -38,6 +40,7 @@ export function grantCommand(
     apply(view) {
       alarms.checkNotCorrupt();
       alarms.checkSpace();
+      if (permit.isNeeded) permit.checkUser();
       if (ttl > LEASE_TTL_MAX) throw new EtcdError("leaseTtlTooLarge");
       if (view.lease(id) !== null) throw new EtcdError("leaseExists");
       const granted = Math.max(ttl, ttlMin);
@@ -48,11 +51,21 @@ export function grantCommand(
 }
 
 /** Answers the TTL granted again, or 0 for a lease that is unknown or has expired and waits to be revoked. */
-export function renewCommand(id: bigint): Command<{ ttl: number; revision: number }> {
+export function renewCommand(
+  id: bigint,
+  permit: Permit = UNRESTRICTED,
+): Command<{ ttl: number; revision: number }> {
   return {
     bytes: LEASE_BYTES,
-    reads: (need) => need.leases.add(id),
+    reads(need) {
+      need.leases.add(id);
+      if (permit.isNeeded) permit.collectLeaseKeys(id, need);
+    },
     apply(view) {
+      if (permit.isNeeded) {
+        permit.checkUser();
+        permit.checkLeaseKeys(id, view);
+      }
       const lease = view.lease(id);
       const { revision } = view;
       if (lease === null || lease.remainingMs <= 0) return { ttl: 0, revision };
@@ -63,7 +76,11 @@ export function renewCommand(id: bigint): Command<{ ttl: number; revision: numbe
 }
 
 /** @throws {EtcdError} `leaseNotFound` */
-export function revokeCommand(id: bigint, alarms: Alarms): Command<{ revision: number }> {
+export function revokeCommand(
+  id: bigint,
+  alarms: Alarms,
+  permit: Permit = UNRESTRICTED,
+): Command<{ revision: number }> {
   return {
     bytes: LEASE_BYTES,
     reads(need) {
@@ -72,6 +89,10 @@ export function revokeCommand(id: bigint, alarms: Alarms): Command<{ revision: n
     },
     apply(view) {
       alarms.checkNotCorrupt();
+      if (permit.isNeeded) {
+        permit.checkUser();
+        permit.checkLeaseKeys(id, view);
+      }
       if (view.lease(id) === null) throw new EtcdError("leaseNotFound");
       return revoke(view, id);
     },

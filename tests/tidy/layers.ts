@@ -30,12 +30,13 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/watch/": ENGINE,
   "src/lease/": ENGINE,
   "src/compaction/": ENGINE,
+  "src/snapshot/": ENGINE,
 
   // The server as its own client.
   "src/concurrency/": [...BASE, "gen/", "src/transport/"],
 
   // Who may do what.
-  "src/auth/": [...ENGINE, "gen/", "src/log.ts"],
+  "src/auth/": [...ENGINE, "gen/", "src/config.ts", "src/log.ts"],
 
   // The services join both; they know no SQL.
   "src/services/": [
@@ -48,6 +49,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/watch/",
     "src/lease/",
     "src/compaction/",
+    "src/snapshot/",
     "src/auth/",
     "src/concurrency/",
   ],
