@@ -4,10 +4,9 @@ import { hostname, tmpdir } from "node:os";
 import { type Backend, BackendError } from "../backends/contract.ts";
 import { openBackend } from "../backends/registry.ts";
 import { addressOf, clientUrls, type ClientUrlsOptions } from "./client_urls.ts";
-import { Authority } from "./auth/authority.ts";
-import { openJwt } from "./auth/jwt.ts";
+import type { Authority } from "./auth/authority.ts";
+import { openAuthority } from "./auth/opening.ts";
 import { createPasswords, type Passwords } from "./auth/passwords.ts";
-import { parseTokenOptions } from "./auth/token_options.ts";
 import { Compactor } from "./compaction/compactor.ts";
 import { type Config, DEFAULT_CONFIG } from "./config.ts";
 import { EtcdError } from "./errors.ts";
@@ -127,7 +126,7 @@ async function startEngine({ backend, listening, config, log }: EngineOptions) {
   await membership.join();
   // Before anything is appended: from then on nobody knows how long the store lay idle.
   await lessor.start({ isAlone: membership.isAlone });
-  const authority = started.use(await openAuthority({ store, config, log }));
+  const authority = started.use(await openAuthority({ store, config, now, log }));
   const passwords = started.use(createPasswords({ cost: config.bcryptCost, log }));
   const header = await makeHeader({ store, membership, log });
   const downgrade = await Downgrade.open({ store, version: config.emulatedEtcdVersion });
@@ -150,18 +149,6 @@ async function startEngine({ backend, listening, config, log }: EngineOptions) {
   });
   const running = started.move();
   return { methods, membership, [Symbol.asyncDispose]: () => running.disposeAsync() };
-}
-
-function openAuthority(
-  { store, config, log }: Pick<EngineOptions, "config" | "log"> & { readonly store: Store },
-): Promise<Authority> {
-  const isSigned = parseTokenOptions(config.authToken).kind === "jwt";
-  return Authority.open({
-    store,
-    tokens: { ttlMs: config.authTokenTtlMs, now, randomBytes, log },
-    jwt: isSigned ? openJwt(config.authToken, { log }) : undefined,
-    clientCertAuth: config.clientCertAuth,
-  });
 }
 
 function makeMembership(
@@ -242,7 +229,7 @@ function methodTable(parts: Parts): MethodTable {
       progressIntervalMs: config.watchProgressNotifyIntervalMs,
       requestBytesMax: config.maxRequestBytes,
     }),
-    ...authMethods({ ...options, passwords: parts.passwords }),
+    ...authMethods({ ...options, passwords: parts.passwords, log: parts.log }),
     ...leaseMethods({ ...options, lessor }),
     ...clusterMethods({ ...options, membership, clientUrls: parts.clientUrls }),
     ...maintenanceMethods({ ...options, compactor, downgrade, membership, version }),

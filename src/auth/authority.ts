@@ -185,7 +185,7 @@ export class Authority implements AsyncDisposable {
       if (!await this.stillHolds(admission, result.recordsIndex)) continue;
       const now = isFree
         ? admission
-        : await this.admit(call, (asked) => checkKeys(asked, result.keys, "read"));
+        : await this.admit(call, (asked) => checkKeys(asked, () => result.keys, "read"));
       if (now === admission) return result;
     }
     throw new EtcdError("authOldRevision");

@@ -5,7 +5,15 @@ import type { Op } from "../mvcc/types.ts";
 import type { BatchView } from "../mvcc/view.ts";
 import type { AuthCall, Authority } from "./authority.ts";
 import { hasRole } from "./state.ts";
-import { type Asked, type Caller, checkAdmin, checkKeys, checkOp, checkUser } from "./checks.ts";
+import {
+  type Asked,
+  type Caller,
+  checkAdmin,
+  checkKeys,
+  checkOp,
+  checkUser,
+  isAdmin,
+} from "./checks.ts";
 
 export class CallPermit implements Permit {
   readonly #authority: Authority;
@@ -37,7 +45,7 @@ export class CallPermit implements Permit {
   collectReads(op: Op, need: ReadSet): void {
     switch (op.kind) {
       case "put":
-        if (op.lease !== 0n) need.leaseKeys.add(op.lease);
+        if (op.lease !== 0n) this.collectLeaseKeys(op.lease, need);
         break;
       case "txn":
         for (const inner of op.success) this.collectReads(inner, need);
@@ -49,8 +57,26 @@ export class CallPermit implements Permit {
     checkOp(this.#asked, op, view);
   }
 
+  collectLeaseKeys(id: bigint, need: ReadSet): void {
+    if (!this.#isAdmin) need.leaseKeys.add(id);
+  }
+
+  /** Who cannot be identified is refused later, with the command: here all commands of its group would fail. */
+  get #isAdmin(): boolean {
+    try {
+      return isAdmin(this.#asked);
+    } catch {
+      return false;
+    }
+  }
+
   checkLeaseKeys(id: bigint, view: BatchView): void {
-    checkKeys(this.#asked, view.leaseKeys(id).map(({ key }) => key), "write");
+    checkKeys(this.#asked, () => view.leaseKeys(id).map(({ key }) => key), "write");
+  }
+
+  /** Refuses early, before anything is done that costs much. */
+  requireAdmin(): Promise<void> {
+    return this.#authority.requireAdmin(this.#call);
   }
 
   checkUser(): void {

@@ -57,10 +57,14 @@ export function checkRange(
   }
 }
 
-/** Of single keys, those of a lease for example. */
-export function checkKeys(asked: Asked, keys: Iterable<Uint8Array>, kind: "read" | "write"): void {
+/** Of single keys, those of a lease for example; of root they are not asked for. */
+export function checkKeys(
+  asked: Asked,
+  keys: () => Iterable<Uint8Array>,
+  kind: "read" | "write",
+): void {
   if (isAdmin(asked)) return;
-  for (const key of keys) checkRange(asked, keyRange(key, NO_KEY), kind);
+  for (const key of keys()) checkRange(asked, keyRange(key, NO_KEY), kind);
 }
 
 /** Both branches of a transaction count, whichever is taken. */
@@ -90,7 +94,7 @@ function checkPut(asked: Asked, op: PutOp, leases: Pick<BatchView, "leaseKeys"> 
   const range = keyRange(op.key, NO_KEY);
   checkRange(asked, range, "write");
   if (op.lease !== 0n && leases !== null) {
-    checkKeys(asked, leases.leaseKeys(op.lease).map(({ key }) => key), "write");
+    checkKeys(asked, () => leases.leaseKeys(op.lease).map(({ key }) => key), "write");
   }
   if (op.prevKv) checkRange(asked, range, "read");
 }

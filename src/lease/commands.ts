@@ -47,7 +47,7 @@ export function renewCommand(
     bytes: LEASE_BYTES,
     reads(need) {
       need.leases.add(id);
-      if (permit.isNeeded) need.leaseKeys.add(id);
+      if (permit.isNeeded) permit.collectLeaseKeys(id, need);
     },
     apply(view) {
       if (permit.isNeeded) {

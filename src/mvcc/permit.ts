@@ -13,7 +13,9 @@ export interface Permit {
   collectReads(op: Op, need: ReadSet): void;
   /** @throws {EtcdError} if the sender may not do it */
   checkOp(op: Op, view: BatchView): void;
-  /** Whether the sender may write all keys of a lease, which the command has asked for. */
+  /** Says what `checkLeaseKeys` will look at: for who may do everything nothing, as a lease may have many keys. */
+  collectLeaseKeys(id: bigint, need: ReadSet): void;
+  /** Whether the sender may write all keys of a lease. */
   checkLeaseKeys(id: bigint, view: BatchView): void;
   /** Whether it is known who the sender is. */
   checkUser(): void;
@@ -25,6 +27,7 @@ export const UNRESTRICTED: Permit = {
   isNeeded: false,
   collectReads() {},
   checkOp() {},
+  collectLeaseKeys() {},
   checkLeaseKeys() {},
   checkUser() {},
   checkAdmin() {},

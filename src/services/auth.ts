@@ -13,6 +13,7 @@ import {
 import { authenticate } from "../auth/authenticator.ts";
 import { adminCommand, authCommand } from "../auth/command.ts";
 import { disable, enable } from "../auth/switch_commands.ts";
+import { EtcdError } from "../errors.ts";
 import { authMethod, type AuthServiceOptions } from "./auth_method.ts";
 import { roleMethods } from "./auth_roles.ts";
 import { userMethods } from "./auth_users.ts";
@@ -20,6 +21,14 @@ import { decode, encode, pathOf, type ServiceMethods } from "./service.ts";
 
 export function authMethods(options: AuthServiceOptions): ServiceMethods {
   return [...switchMethods(options), ...userMethods(options), ...roleMethods(options)];
+}
+
+function logRefusal(
+  { log }: AuthServiceOptions,
+  { user, error }: { readonly user: string; readonly error: unknown },
+): void {
+  const isRefused = error instanceof EtcdError && error.reason !== "authNotEnabled";
+  if (isRefused) log("warn", "Refused to authenticate a user", { user, cause: error.message });
 }
 
 function switchMethods(options: AuthServiceOptions): ServiceMethods {
@@ -54,8 +63,9 @@ function switchMethods(options: AuthServiceOptions): ServiceMethods {
       kind: "unary",
       async handle(bytes) {
         const credentials = decode(AuthenticateRequestSchema, bytes);
-        const given = await authenticate({ store, authority, passwords }, credentials);
-        const { revision, token } = given;
+        const given = authenticate({ store, authority, passwords }, credentials);
+        given.catch((error) => logRefusal(options, { user: credentials.name, error }));
+        const { revision, token } = await given;
         return encode(AuthenticateResponseSchema, { header: header.message(revision), token });
       },
     }],

@@ -4,12 +4,14 @@ import type { CallPermit } from "../auth/call_permit.ts";
 import type { AtRevision } from "../auth/command.ts";
 import type { Passwords } from "../auth/passwords.ts";
 import { EtcdError } from "../errors.ts";
+import type { Log } from "../log.ts";
 import type { Command } from "../mvcc/read_set.ts";
 import type { Method } from "../transport/call.ts";
 import { decode, encode, type ServiceOptions } from "./service.ts";
 
 export interface AuthServiceOptions extends ServiceOptions {
   readonly passwords: Passwords;
+  readonly log: Log;
 }
 
 /** The size of a request's entry in etcd's log beyond the request's own. */
@@ -39,7 +41,9 @@ export function authMethod<
       if (bytes.length + ENTRY_OVERHEAD_BYTES > requestBytesMax) {
         throw new EtcdError("requestTooLarge");
       }
-      const { revision, ...answer } = await store.submit(await makeCommand(request, permit));
+      const command = await makeCommand(request, permit);
+      const held = { ...command, bytes: command.bytes + bytes.length };
+      const { revision, ...answer } = await store.submit(held);
       // What commands answer is named as the fields are.
       const message = { header: header.message(revision), ...answer };
       return encode(types.response, message as unknown as MessageInitShape<Response>);

@@ -16,7 +16,6 @@ import {
   AuthUserRevokeRoleRequestSchema,
   AuthUserRevokeRoleResponseSchema,
 } from "../../gen/etcdserverpb/auth_pb.ts";
-import type { CallPermit } from "../auth/call_permit.ts";
 import { adminCommand, authCommand } from "../auth/command.ts";
 import {
   addUser,
@@ -43,7 +42,8 @@ function accountMethods(options: AuthServiceOptions): ServiceMethods {
         options,
         { request: AuthUserAddRequestSchema, response: AuthUserAddResponseSchema },
         async ({ name, password, options: flags }, permit) => {
-          refuseEarly(permit);
+          // A hash costs much: nobody makes the server work who may not ask.
+          await permit.requireAdmin();
           checkName(name);
           // As in etcd a hash that was sent counts for nothing here.
           const hash = flags?.noPassword === true
@@ -72,7 +72,7 @@ function accountMethods(options: AuthServiceOptions): ServiceMethods {
           response: AuthUserChangePasswordResponseSchema,
         },
         async ({ name, password, hashedPassword }, permit) => {
-          refuseEarly(permit);
+          await permit.requireAdmin();
           const hash = password === ""
             ? fromBase64(hashedPassword)
             : await passwords.hash(password);
@@ -131,11 +131,6 @@ function membershipMethods(options: AuthServiceOptions): ServiceMethods {
       ),
     ],
   ];
-}
-
-/** A hash costs much: nobody makes the server work who may not ask. */
-function refuseEarly(permit: CallPermit): void {
-  if (permit.isNeeded) permit.checkAdmin();
 }
 
 /** `undefined` for what is no base64. */

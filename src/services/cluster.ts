@@ -70,8 +70,8 @@ export function clusterMethods(options: ClusterServiceOptions): ServiceMethods {
       unary(
         { request: MemberUpdateRequestSchema, response: MemberUpdateResponseSchema },
         async (request, context) => {
-          checkPeerUrls(request.peerURLs);
           await authority.requireAdmin(context);
+          checkPeerUrls(request.peerURLs);
           await checkMember(membership, request.ID);
           // Servers of a store have no peer URLs, so there is nothing to change.
           return await answer(context);

@@ -154,7 +154,7 @@ class WatchSession implements WatchOutlet, Disposable {
       this.#refuse(`rpc error: code = ${goCodeName(error)} desc = ${error.message}`);
       return;
     }
-    this.#make(request, range);
+    if (!this.#hasFailed) this.#make(request, range);
   }
 
   #make(request: WatchCreateRequest, range: KeyRange): void {

@@ -33,7 +33,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/concurrency/": [...BASE, "gen/", "src/transport/"],
 
   // Who may do what.
-  "src/auth/": [...ENGINE, "gen/", "src/log.ts"],
+  "src/auth/": [...ENGINE, "gen/", "src/config.ts", "src/log.ts"],
 
   // The services join both; they know no SQL.
   "src/services/": [
