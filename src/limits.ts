@@ -44,7 +44,7 @@ export const PAGE_ROWS = 2_000;
 /** Bytes after which a page ends. */
 export const PAGE_BYTES = 1 * MIB;
 /** Rows of one page of what reads all of the history: it takes long, so that others shall hardly notice it. */
-export const SMALL_PAGE_ROWS = 200;
+export const SMALL_PAGE_ROWS = 100;
 /** Bytes after which such a page ends. */
 export const SMALL_PAGE_BYTES = 256 * 1024;
 /** Rows of one page of a list that is answered whole, from a database server: each page is a question to it. */
