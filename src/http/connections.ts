@@ -1,16 +1,21 @@
-/** The connections of HTTP/1.1: which are busy with a request, for their end. */
+/** The connections of HTTP/1.1: each serves one request after the other, and ends when the server does. */
 
 import type { Socket } from "node:net";
-import { CONNECTIONS_MAX, TCP_KEEPALIVE_MS } from "./bounds.ts";
+import { CONNECTIONS_MAX, REQUESTS_AHEAD_MAX, TCP_KEEPALIVE_MS } from "./bounds.ts";
 
 /** Something that is answered on a connection. */
 interface Answer {
   once(event: "close", listener: () => void): unknown;
 }
 
+interface State {
+  isBusy: boolean;
+  /** Requests that were sent ahead: the next may count on what the one before it did. */
+  readonly waiting: (() => void)[];
+}
+
 export class Connections {
-  /** Each with the number of its requests that are under way. */
-  readonly #sockets = new Map<Socket, number>();
+  readonly #sockets = new Map<Socket, State>();
   #isDraining = false;
   #onEmpty: () => void = () => {};
 
@@ -20,7 +25,7 @@ export class Connections {
       socket.destroy();
       return false;
     }
-    this.#sockets.set(socket, 0);
+    this.#sockets.set(socket, { isBusy: false, waiting: [] });
     socket.setKeepAlive(true, TCP_KEEPALIVE_MS);
     socket.on("close", () => {
       this.#sockets.delete(socket);
@@ -29,28 +34,36 @@ export class Connections {
     return true;
   }
 
-  /** A request has come, which is over when its answer is closed. */
-  begin(socket: Socket, answer: Answer): void {
-    this.#count(socket, 1);
-    answer.once("close", () => {
-      this.#count(socket, -1);
-      if (this.#isDraining && !this.isBusy(socket)) socket.destroySoon();
-    });
+  /** A request has come: serves it, now or after those before it, and is over with it when its answer is closed. */
+  begin(socket: Socket, { answer, serve }: { answer: Answer; serve: () => void }): void {
+    const state = this.#sockets.get(socket);
+    if (state === undefined) return;
+    answer.once("close", () => this.#next(socket, state));
+    if (!state.isBusy) {
+      state.isBusy = true;
+      serve();
+    } else if (state.waiting.length < REQUESTS_AHEAD_MAX) {
+      state.waiting.push(serve);
+    } else {
+      socket.destroy();
+    }
   }
 
-  #count(socket: Socket, change: number): void {
-    const requests = this.#sockets.get(socket);
-    if (requests !== undefined) this.#sockets.set(socket, requests + change);
+  #next(socket: Socket, state: State): void {
+    const serve = socket.destroyed ? undefined : state.waiting.shift();
+    if (serve !== undefined) return serve();
+    state.isBusy = false;
+    if (this.#isDraining) socket.destroySoon();
   }
 
   isBusy(socket: Socket): boolean {
-    return (this.#sockets.get(socket) ?? 0) > 0;
+    return this.#sockets.get(socket)?.isBusy === true;
   }
 
   /** Takes no more, and closes those that are not busy, now or as soon as they are not. */
   drain(): void {
     this.#isDraining = true;
-    for (const [socket, requests] of [...this.#sockets]) if (requests === 0) socket.destroy();
+    for (const [socket, { isBusy }] of [...this.#sockets]) if (!isBusy) socket.destroy();
   }
 
   /** Resolves as soon as there is none. */

@@ -80,7 +80,7 @@ async function serveUnary({ request, options, bounds, handlerOf }: Parts): Promi
     call.begin();
     // The table says what kind a path is, and a service's own table agrees.
     const handle = handlerOf(request.method).handle as UnaryHandler;
-    call.answer(await handle(bytes, call));
+    await call.answer(await handle(bytes, call));
   } catch (error) {
     call.fail(error);
   }

@@ -13,7 +13,7 @@ import type { Exchange } from "./exchange.ts";
 import { metadataOf, timeoutOf } from "./gateway_metadata.ts";
 import { grpcPathOf } from "./gateway_paths.ts";
 import { httpStatusOf, replyStatus, statusJson } from "./gateway_status.ts";
-import { escapeHtml, jsonOfMessage } from "./message_json.ts";
+import { escapeHtml, isLarge, jsonOfLargeMessage, jsonOfMessage } from "./message_json.ts";
 
 /** What every answer has that a handler has begun, as etcd's. */
 export const ANSWER_HEADERS = {
@@ -115,10 +115,12 @@ export class GatewayCall implements CallContext {
     this.abort(new StatusError(code, message));
   }
 
-  answer(parts: MessageParts): void {
+  async answer(parts: MessageParts): Promise<void> {
     if (this.#isOver) return;
-    const json = jsonOfMessage(this.method.output, parts);
-    this.finish(GRPC.OK);
+    const json = isLarge(parts)
+      ? await jsonOfLargeMessage(this.method.output, parts)
+      : jsonOfMessage(this.method.output, parts);
+    if (!this.finish(GRPC.OK)) return;
     this.exchange.respond(200, {
       ...ANSWER_HEADERS,
       "Content-Length": String(Buffer.byteLength(json)),

@@ -145,14 +145,16 @@ function createNodeServer(
   });
   // Without a port of its own it would be taken for one that is closing, which ends connections after one answer.
   Object.defineProperty(server, "listening", { value: true });
-  function onRequest(request: IncomingMessage, response: ServerResponse): void {
-    connections.begin(request.socket, response);
-    serve(request, { response, router });
-  }
-  server.on("request", onRequest);
+  server.on("request", (request, response) => {
+    const begin = () => serve(request, { response, router });
+    connections.begin(request.socket, { answer: response, serve: begin });
+  });
   server.on("checkContinue", (request, response) => {
-    response.writeContinue();
-    onRequest(request, response);
+    const begin = () => {
+      response.writeContinue();
+      serve(request, { response, router });
+    };
+    connections.begin(request.socket, { answer: response, serve: begin });
   });
   server.on("checkExpectation", (_request, response) => {
     response.writeHead(417, { "Connection": "close", "Content-Length": "0" });
@@ -161,8 +163,8 @@ function createNodeServer(
   server.on("upgrade", (request, socket, head) => {
     // There are no other sockets: connections come by TCP or TLS.
     const connection = socket as Socket;
-    connections.begin(connection, connection);
-    upgrade(request, { socket: connection, head, router });
+    const begin = () => upgrade(request, { socket: connection, head, router });
+    connections.begin(connection, { answer: connection, serve: begin });
   });
   server.on("clientError", refuse);
   // Nothing has moved for long: fine for a watch, but not with data that waits for its client, nor without any request.

@@ -6,7 +6,7 @@ import { PutResponseSchema, RangeResponseSchema } from "../../gen/etcdserverpb/k
 import { WatchRequestSchema, WatchResponseSchema } from "../../gen/etcdserverpb/watch_pb.ts";
 import type { Method } from "../transport/call.ts";
 import { HeldCalls, startHttpEndpoint } from "./testing/http_endpoint.ts";
-import { HEADER_BYTES_MAX, JSON_EXPANSION_MAX } from "./bounds.ts";
+import { HEADER_BYTES_MAX, JSON_EXPANSION_MAX, REQUESTS_AHEAD_MAX } from "./bounds.ts";
 
 const WATCH = "/etcdserverpb.Watch/Watch";
 const RANGE = "/etcdserverpb.KV/Range";
@@ -213,6 +213,16 @@ Deno.test("drain() lets calls finish, ends streams, and leaves no connection", a
   await Promise.all([drained, stream.closed, call.closed, idle.closed]);
   assert.match(call.received(), /^HTTP\/1\.1 200 OK\r\n[\s\S]*\{\}$/);
   assert.match(stream.received(), /^HTTP\/1\.1 503 [\s\S]*"etcdserver: server stopped"/);
+});
+
+Deno.test("a connection with too many requests sent ahead is closed", async () => {
+  const held = new HeldCalls();
+  await using endpoint = await startHttpEndpoint({ methods: { [WATCH]: held.method } });
+  const text = postText("/v3/watch", "{}").repeat(REQUESTS_AHEAD_MAX + 2);
+  const { closed } = send(endpoint.address, text);
+  await closed;
+  await held.aborted(await held.begun(1));
+  assert.equal(held.calls.length, 1);
 });
 
 Deno.test("the metrics' face serves metrics and health alone, to anyone", async () => {

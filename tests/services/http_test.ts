@@ -227,6 +227,20 @@ serviceTest("HTTP: requests may be sent ahead, in chunks, and after a question",
   await asking.until(/"count":"1"\}/);
 });
 
+serviceTest("HTTP: requests that were sent ahead are served one after the other", async (t) => {
+  using connection = new RawConnection(t.endpoint.address);
+  const key = base64(t.key("ahead"));
+  const pairs = Array.from({ length: 20 }, (_, i) => {
+    const value = base64(String(i));
+    const put = requestText("/v3/kv/put", { body: JSON.stringify({ key, value }) });
+    return put + requestText("/v3/kv/range", { body: JSON.stringify({ key }) });
+  });
+  connection.write(pairs.join(""));
+  await connection.until(/"version":"20"/);
+  const versions = [...connection.received.matchAll(/"version":"(\d+)"/g)].map(([, text]) => text);
+  assert.deepEqual(versions, Array.from({ length: 20 }, (_, i) => String(i + 1)));
+});
+
 serviceTest("HTTP: HEAD has no body, and the connection goes on", async (t) => {
   using connection = new RawConnection(t.endpoint.address);
   connection.write(requestText("/v3/kv/range", { method: "HEAD" }));
