@@ -178,7 +178,7 @@ tlsTest(
     // An HTTP/2 ping, which the server must answer.
     const answer = new Promise<void>((resolve) => {
       old.on("data", (chunk: Buffer) => {
-        if (chunk.includes("it lives!".slice(0, 8))) resolve();
+        if (chunk.includes("it lives")) resolve();
       });
     });
     old.write(Buffer.concat([Buffer.from([0, 0, 8, 6, 0, 0, 0, 0, 0]), Buffer.from("it lives")]));

@@ -94,7 +94,7 @@ export class TestAuthority {
     const alternatives = names === undefined ? [] : ["-addext", `subjectAltName=${names}`];
     const subject = ["-subj", `/CN=${commonName}`];
     const files = ["-keyout", pair.key, "-out", request];
-    await openssl(["req", ...EC_KEY, ...files, ...subject, ...alternatives]);
+    await openssl(["req", "-utf8", ...EC_KEY, ...files, ...subject, ...alternatives]);
     const validity = end === undefined
       ? ["-days", "2"]
       : ["-startdate", "20200101000000Z", "-enddate", end];

@@ -6,7 +6,10 @@ import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
 import type { KeyPair } from "./certificates.ts";
 
 /** What HTTP/2 begins with: the preface and empty settings. */
-const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", "latin1");
+export const PREFACE = Buffer.from(
+  "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
+  "latin1",
+);
 
 export interface ProbeOptions {
   readonly port: number;

@@ -23,10 +23,19 @@ export interface TlsServerOptions {
   readonly dataDir: string;
   /** Default `https`. */
   readonly scheme?: "http" | "https";
+  /** Listens there instead of on a port. */
+  readonly unixPath?: string;
+  /** Serves HTTP on another port, and gRPC alone on the first one. */
+  readonly splitHttp?: boolean;
+  /** Serves metrics on another port, without TLS. */
+  readonly metrics?: boolean;
 }
 
 export interface TlsServer extends AsyncDisposable {
+  /** The first one. */
   readonly port: number;
+  /** That of HTTP or metrics alone, if asked for. */
+  readonly secondPort: number;
 }
 
 /** The kinds of servers that this run tests. */
@@ -37,15 +46,20 @@ export function startTlsServer(target: TlsTarget, options: TlsServerOptions): Pr
   return target === "etcd" ? startEtcd(options) : startRhino(options);
 }
 
-async function startRhino({ dataDir, scheme = "https", ...values }: TlsServerOptions) {
+async function startRhino(options: TlsServerOptions): Promise<TlsServer> {
+  const { dataDir, scheme = "https", unixPath, splitHttp, metrics, ...values } = options;
+  const url = { scheme, host: "127.0.0.1", port: 0 };
   const config = makeConfig({
     ...values,
-    listenClientUrls: [{ scheme, host: "127.0.0.1", port: 0 }],
+    listenClientUrls: [unixPath === undefined ? url : { scheme: "unix", host: unixPath, port: 0 }],
+    listenClientHttpUrls: splitHttp ? [url] : [],
+    listenMetricsUrls: metrics ? [{ ...url, scheme: "http" }] : [],
     endpoint: `${dataDir}/state.db`,
   });
   const server = await startServer(config, () => {});
   return {
     port: server.urls[0]?.port ?? 0,
+    secondPort: server.urls[1]?.port ?? 0,
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }
@@ -65,10 +79,10 @@ const FLAGS = {
 } as const;
 
 async function startEtcd(options: TlsServerOptions): Promise<TlsServer> {
-  const { dataDir, scheme = "https" } = options;
+  const { dataDir, scheme = "https", unixPath, splitHttp, metrics } = options;
   const { etcd } = await oracleTools();
-  const [port = 0, peerPort = 0] = await freePorts(2);
-  const url = `${scheme}://127.0.0.1:${port}`;
+  const [port = 0, peerPort = 0, secondPort = 0] = await freePorts(3);
+  const url = unixPath === undefined ? `${scheme}://127.0.0.1:${port}` : `unix://${unixPath}`;
   const peerUrl = `http://127.0.0.1:${peerPort}`;
   const flags = Object.entries(FLAGS).flatMap(([name, flag]) => {
     const value = options[name as keyof typeof FLAGS];
@@ -82,10 +96,16 @@ async function startEtcd(options: TlsServerOptions): Promise<TlsServer> {
     `--initial-advertise-peer-urls=${peerUrl}`,
     `--initial-cluster=default=${peerUrl}`,
     "--unsafe-no-fsync",
+    ...splitHttp ? [`--listen-client-http-urls=${scheme}://127.0.0.1:${secondPort}`] : [],
+    ...metrics ? [`--listen-metrics-urls=http://127.0.0.1:${secondPort}`] : [],
     ...flags,
   ]);
   await process.ready();
-  return { port, [Symbol.asyncDispose]: async () => void await process.end("SIGTERM") };
+  return {
+    port,
+    secondPort,
+    [Symbol.asyncDispose]: async () => void await process.end("SIGTERM"),
+  };
 }
 
 const WHY_NOT = whyNoCertificates();

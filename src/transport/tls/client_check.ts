@@ -86,10 +86,10 @@ export class ClientCheck {
   }
 
   #troubleWithSession(socket: TLSSocket, certificate: Uint8Array): string | undefined {
-    const { generation } = this.#options.files;
-    if (generation !== this.#generation) {
+    const { trustGeneration } = this.#options.files;
+    if (trustGeneration !== this.#generation) {
       this.#verified.clear();
-      this.#generation = generation;
+      this.#generation = trustGeneration;
     }
     const fingerprint = createHash("sha256").update(certificate).digest("base64");
     if (socket.isSessionReused() && !this.#verified.has(fingerprint)) {

@@ -54,6 +54,7 @@ export class TlsFiles {
   #identityStamp: string;
   #crlStamp: string;
   #generation = 0;
+  #trustGeneration = 0;
   #lookedAtMs: number;
   #trouble = "";
 
@@ -71,6 +72,11 @@ export class TlsFiles {
   /** Another number whenever the identity has changed. */
   get generation(): number {
     return this.#generation;
+  }
+
+  /** Another number whenever the clients' authorities have changed. */
+  get trustGeneration(): number {
+    return this.#trustGeneration;
   }
 
   get identity(): ServerIdentity {
@@ -98,7 +104,9 @@ export class TlsFiles {
     const identity = identityStamp(names);
     if (identity !== this.#identityStamp) {
       this.#attempt(() => {
-        this.#identity = readIdentity(names);
+        const read = readIdentity(names);
+        if (!isSame(read.ca, this.#identity.ca)) this.#trustGeneration++;
+        this.#identity = read;
         this.#identityStamp = identity;
         this.#generation++;
       });
@@ -124,6 +132,10 @@ export class TlsFiles {
       this.#options.onTrouble(message);
     }
   }
+}
+
+function isSame(one: Buffer | undefined, other: Buffer | undefined): boolean {
+  return one === undefined || other === undefined ? one === other : one.equals(other);
 }
 
 function identityStamp({ certFile, keyFile, trustedCaFile }: TlsFileNames): string {
