@@ -24,6 +24,17 @@ export interface LessorOptions {
   /** A random positive 63-bit id. */
   readonly randomId: () => bigint;
   readonly log: (level: "warn" | "info", message: string, fields?: Record<string, unknown>) => void;
+  /** Told the TTL of each lease that is granted; for metrics. */
+  readonly onGrant?: (ttl: number) => void;
+}
+
+/** What this server has done since its start; for metrics. */
+export interface LeaseCounts {
+  granted: number;
+  renewed: number;
+  /** Also those that had expired. */
+  revoked: number;
+  expired: number;
 }
 
 /** Leases listed at most. */
@@ -32,6 +43,7 @@ const LIST_MAX = 1_000_000;
 const ID_DRAWS_MAX = 8;
 
 export class Lessor implements AsyncDisposable {
+  readonly counts: LeaseCounts = { granted: 0, renewed: 0, revoked: 0, expired: 0 };
   readonly #options: LessorOptions;
   #timer: ReturnType<typeof setInterval> | undefined;
   /** When the next lease may expire; `Infinity` if there are none. */
@@ -61,6 +73,13 @@ export class Lessor implements AsyncDisposable {
 
   /** @throws {EtcdError} `leaseExists` for an id of the client's choice that is taken; see `grantCommand` */
   async grant(id: bigint, ttl: number): Promise<Granted> {
+    const granted = await this.#grant(id, ttl);
+    this.counts.granted++;
+    this.#options.onGrant?.(granted.ttl);
+    return granted;
+  }
+
+  async #grant(id: bigint, ttl: number): Promise<Granted> {
     const { store, randomId } = this.#options;
     if (id !== 0n) return await store.submit(grantCommand({ id, ttl }, store.alarms));
     for (let draw = 1;; draw++) { // Ends with a free id, or after ID_DRAWS_MAX.
@@ -73,13 +92,17 @@ export class Lessor implements AsyncDisposable {
     }
   }
 
-  renew(id: bigint): Promise<{ ttl: number; revision: number }> {
-    return this.#options.store.submit(renewCommand(id));
+  async renew(id: bigint): Promise<{ ttl: number; revision: number }> {
+    const renewed = await this.#options.store.submit(renewCommand(id));
+    if (renewed.ttl > 0) this.counts.renewed++;
+    return renewed;
   }
 
-  revoke(id: bigint): Promise<{ revision: number }> {
+  async revoke(id: bigint): Promise<{ revision: number }> {
     const { store } = this.#options;
-    return store.submit(revokeCommand(id, store.alarms));
+    const revoked = await store.submit(revokeCommand(id, store.alarms));
+    this.counts.revoked++;
+    return revoked;
   }
 
   /** The lease, or `null`, and its keys if they are wanted. */
@@ -134,6 +157,9 @@ export class Lessor implements AsyncDisposable {
       const revoked = await Promise.all(
         expired.map(({ id }) => store.submit(expireCommand(id, store.alarms))),
       );
+      const count = revoked.filter(Boolean).length;
+      this.counts.expired += count;
+      this.counts.revoked += count;
       // Renewed at the last moment, or not to be revoked just now: the next look tells.
       if (revoked.includes(false)) this.#nextExpiryMs = before;
     } catch (error) {

@@ -20,6 +20,7 @@ import { readTxn } from "../mvcc/read_txn.ts";
 import { containsPut, isReadOnly } from "../mvcc/txn.ts";
 import type { RangeOp } from "../mvcc/types.ts";
 import type { CallContext, MessageParts, StreamCall } from "../transport/call.ts";
+import { countTxn } from "./txn_counts.ts";
 import { checkKeySize } from "./check_key_size.ts";
 import { checkDuplicates } from "./check_duplicates.ts";
 import { checkDelete, checkPut, checkRange, checkStreamable, checkTxn } from "./check.ts";
@@ -93,6 +94,7 @@ async function range(
   checkRange(request);
   const { store, header } = options;
   const op = toRange(request);
+  store.counts.ranges++;
   if (canStream(op)) return await restartIfOvertaken(() => pagedRange(options, { op, call }));
   const result = await store.reader.range(op, call);
   return encodeRange(result, fullHeader(header, result.revision));
@@ -146,6 +148,7 @@ async function txn(
   if (isReadOnly(op)) {
     const { backend, reader } = store;
     const result = await readTxn({ backend, reader, call }, op);
+    countTxn(store.counts, { op, result });
     return [encodeTxn(result, fullHeader(header, result.revision))];
   }
   checkSize(options, bytes);
@@ -153,6 +156,7 @@ async function txn(
   if (quota.bytesMax > 0 && containsPut(op)) await quota.check(costOf(op));
   const command = txnCommand(op, { alarms: store.alarms, bytes: bytes.length });
   const result = await store.submit(command);
+  countTxn(store.counts, { op, result });
   return [encodeTxn(result, fullHeader(header, result.revision))];
 }
 
@@ -166,6 +170,7 @@ async function rangeStream({ store, header }: ServiceOptions, call: StreamCall):
     checkRange(request);
     const op = toRange(request);
     checkStreamable(op);
+    store.counts.ranges++;
     try {
       for await (const part of rangeParts(store, { op, call })) {
         const fields = part.isLast ? fullHeader(header, part.revision) : null;
