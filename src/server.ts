@@ -12,11 +12,16 @@ import { Lessor } from "./lease/lessor.ts";
 import { DRAIN_GRACE_MS, LEASE_GAP_MS, REQUEST_OVERHEAD_BYTES } from "./limits.ts";
 import type { Log } from "./log.ts";
 import { Membership } from "./membership.ts";
+import { CallCounts } from "./metrics/call_counts.ts";
+import { createMetrics } from "./metrics/metrics.ts";
+import { Recorders } from "./metrics/recorders.ts";
+import type { MetricsSources } from "./metrics/sources.ts";
 import { abandonCommand } from "./mvcc/commands.ts";
 import { Downgrade } from "./mvcc/downgrade.ts";
 import { Quota } from "./mvcc/quota.ts";
 import { Store } from "./mvcc/store.ts";
 import { clusterMethods } from "./services/cluster.ts";
+import { ClientRequests } from "./services/client_requests.ts";
 import { HeaderEncoder } from "./services/header.ts";
 import { healthMethods } from "./services/health.ts";
 import { kvMethods } from "./services/kv.ts";
@@ -25,6 +30,7 @@ import { maintenanceMethods } from "./services/maintenance.ts";
 import { guarded } from "./services/service.ts";
 import { watchMethods } from "./services/watch.ts";
 import { WatchHub } from "./watch/hub.ts";
+import { SlowRequests } from "./slow_requests.ts";
 import type { MethodTable } from "./transport/call.ts";
 import { createGrpcServer } from "./transport/grpc_server.ts";
 import { listen } from "./transport/listener.ts";
@@ -46,6 +52,7 @@ const DEFAULT_LISTEN_URL = { scheme: "http", host: "0.0.0.0", port: 2379 } as co
  */
 export async function startServer(config: Config, log: Log): Promise<RunningServer> {
   await using started = new AsyncDisposableStack();
+  const recorders = new Recorders();
   const backend = await openBackend(config.endpoint, {
     now: wallClock(),
     randomId,
@@ -53,12 +60,13 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     maxConnections: config.maxConnections,
     createSchema: !config.noCreate,
     leaseGapMs: LEASE_GAP_MS,
+    onStatement: recorders.statements.onStatement,
   });
   started.defer(() => backend.close());
   // The port may be any free one, which is known only later.
   const [first = DEFAULT_LISTEN_URL] = config.listenClientUrls;
   const listening = { host: first.host, port: first.port };
-  const engine = started.use(await startEngine({ backend, listening, config, log }));
+  const engine = started.use(await startEngine({ backend, listening, config, log, recorders }));
   const server = createGrpcServer({
     methods: engine.methods,
     maxReceiveBytes: config.maxRequestBytes + REQUEST_OVERHEAD_BYTES,
@@ -69,6 +77,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
       minPingIntervalMs: config.grpcKeepaliveMinTimeMs,
     },
     hotPath: config.fastPath,
+    observe: engine.observe,
     toStatus: backendStatus,
     onDefect: (error, path) => log("error", "defect: a call failed", { path, error }),
   });
@@ -93,12 +102,14 @@ interface EngineOptions {
   readonly listening: { readonly host: string; readonly port: number };
   readonly config: Config;
   readonly log: Log;
+  readonly recorders: Recorders;
 }
 
 /** Everything between the backend and the transport. */
-async function startEngine({ backend, listening, config, log }: EngineOptions) {
+async function startEngine(options: EngineOptions) {
+  const { backend, listening, config, log, recorders } = options;
   await using started = new AsyncDisposableStack();
-  const store = started.use(await Store.open({ backend, now, log }));
+  const store = started.use(await Store.open({ backend, now, log, observe: recorders.commits }));
   // Before anything is written, so that it sees every commit.
   const hub = started.use(new WatchHub({ store, log }));
   const compactor = started.use(
@@ -109,9 +120,11 @@ async function startEngine({ backend, listening, config, log }: EngineOptions) {
       batchSize: config.compactBatchSize,
       now,
       log,
+      observe: recorders.compactions,
     }),
   );
-  const lessor = started.use(new Lessor({ store, now, randomId: randomLeaseId, log }));
+  const onGrant = (ttl: number) => recorders.leaseTtls.observe(ttl);
+  const lessor = started.use(new Lessor({ store, now, randomId: randomLeaseId, log, onGrant }));
   const urls = { advertised: config.advertiseClientUrls, listening, hostname: hostname() };
   const membership = started.use(makeMembership({ store, config, log, urls }));
   await membership.join();
@@ -119,14 +132,38 @@ async function startEngine({ backend, listening, config, log }: EngineOptions) {
   await lessor.start({ isAlone: membership.isAlone });
   const header = await makeHeader({ store, membership, log });
   const downgrade = await Downgrade.open({ store, version: config.emulatedEtcdVersion });
-  const parts = { store, hub, header, compactor, lessor, downgrade, membership };
+  const clientRequests = new ClientRequests();
+  const parts = { store, hub, header, compactor, lessor, downgrade, membership, clientRequests };
   const methods = methodTable({
     ...parts,
     config,
     clientUrls: (authority) => clientUrls(urls, authority),
   });
+  const { metrics, observe } = meter({ ...parts, config, log, recorders }, started);
   const running = started.move();
-  return { methods, membership, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  return {
+    methods,
+    membership,
+    metrics,
+    observe,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+/** Counts what the parts do, and tells of calls that take too long. */
+function meter(
+  { log, ...sources }: Omit<MetricsSources, "calls" | "now" | "wallSeconds"> & { log: Log },
+  started: AsyncDisposableStack,
+) {
+  const { metrics, warningUnaryRequestDurationMs: slowMs } = sources.config;
+  const slow = started.use(new SlowRequests({ log, expectedMs: slowMs, now }));
+  const isExtensive = metrics === "extensive";
+  const calls = new CallCounts({ isExtensive, slowMs, onSlow: (call) => slow.add(call) });
+  const wallSeconds = () => Date.now() / 1_000;
+  return {
+    metrics: createMetrics({ ...sources, calls, now, wallSeconds }),
+    observe: calls.observe,
+  };
 }
 
 function makeMembership(
@@ -178,6 +215,7 @@ interface Parts {
   readonly lessor: Lessor;
   readonly downgrade: Downgrade;
   readonly membership: Membership;
+  readonly clientRequests: ClientRequests;
   readonly config: Config;
   /** URLs that clients reach this server by; the argument is what the asking one called it. */
   readonly clientUrls: (authority: string) => readonly string[];
@@ -205,7 +243,7 @@ function methodTable(parts: Parts): MethodTable {
     ...leaseMethods({ ...options, lessor }),
     ...clusterMethods({ ...options, membership, clientUrls: parts.clientUrls }),
     ...maintenanceMethods({ ...options, compactor, downgrade, membership, version }),
-  ]);
+  ], parts.clientRequests);
   return new Map([...etcd, ...healthMethods(options)]);
 }
 
