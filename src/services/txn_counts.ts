@@ -2,21 +2,28 @@
 import type { StoreCounts } from "../mvcc/store.ts";
 import type { OpResult, TxnOp, TxnResult } from "../mvcc/types.ts";
 
-/** A compare reads too. */
+/** A compare reads too, but is no operation. */
 export function countTxn(
   counts: StoreCounts,
   { op, result }: { op: TxnOp; result: TxnResult },
 ): void {
-  const ranges = op.compares.length + rangesOf(result.results);
-  counts.ranges += ranges;
-  if (op.compares.length + result.results.length > 1) counts.txns++;
+  const { ranges, operations } = countResults(result.results);
+  counts.ranges += op.compares.length + ranges;
+  if (operations > 1) counts.txns++;
 }
 
-function rangesOf(results: readonly OpResult[]): number {
+function countResults(results: readonly OpResult[]): { ranges: number; operations: number } {
   let ranges = 0;
+  let operations = 0;
   for (const result of results) {
+    if (result.kind === "txn") {
+      const inner = countResults(result.results);
+      ranges += inner.ranges;
+      operations += inner.operations;
+      continue;
+    }
+    operations++;
     if (result.kind === "range") ranges++;
-    else if (result.kind === "txn") ranges += rangesOf(result.results);
   }
-  return ranges;
+  return { ranges, operations };
 }

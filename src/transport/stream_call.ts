@@ -260,9 +260,9 @@ export function adaptServerStream(
 ): handleServerStreamingCall<Buffer, Buffer> {
   return function (stream) {
     const requests = new MessageQueue();
-    options.observer?.received(stream.request.byteLength);
     requests.push(stream.request);
     requests.end();
     runStream({ stream, requests, method }, options);
+    options.observer?.received(stream.request.byteLength);
   };
 }
