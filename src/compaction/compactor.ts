@@ -125,8 +125,9 @@ export class Compactor implements AsyncDisposable {
       for (let done = false; !done && !this.#closing.signal.aborted;) {
         done = await this.#step(compactRevision);
       }
+      const isNew = compactRevision > this.#trimmedRevision;
       this.#trimmedRevision = compactRevision;
-      if (!this.#closing.signal.aborted) observe?.finished(now() - startMs);
+      if (isNew && !this.#closing.signal.aborted) observe?.finished(now() - startMs);
     }
   }
 

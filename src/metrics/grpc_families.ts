@@ -56,7 +56,9 @@ export function grpcFamilies(
       help: "Total number of gRPC stream messages sent by the server.",
       type: "counter",
       labels: METHOD_LABELS,
-      read: () => ofEach(calls, ({ sentCount }) => sentCount),
+      // As etcd, which counts an answer for each unary call, also where there is a status alone.
+      read: () =>
+        ofEach(calls, (counts) => counts.kind === "unary" ? counts.handledCount : counts.sentCount),
     },
     {
       name: "grpc_server_started_total",

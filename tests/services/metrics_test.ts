@@ -126,7 +126,8 @@ serviceTest("Metrics: calls are counted by method, type and code", async (t) => 
   assert.equal(grew("grpc_server_handled_total", { ...put, grpc_code: "OK" }), 1);
   assert.equal(grew("grpc_server_handled_total", { ...put, grpc_code: "InvalidArgument" }), 1);
   assert.equal(grew("grpc_server_msg_received_total", put), 2);
-  assert.equal(grew("grpc_server_msg_sent_total", put), 1);
+  // Also where there is a status alone.
+  assert.equal(grew("grpc_server_msg_sent_total", put), 2);
   assert.ok(grew("etcd_network_client_grpc_received_bytes_total") > 1_000);
   assert.ok(grew("etcd_network_client_grpc_sent_bytes_total") > 1_000);
   const unknown = { client_api_version: "unknown", type: "unary" };
@@ -161,7 +162,9 @@ serviceTest("Metrics: writes move what counts keys, revisions and commits", asyn
   assert.ok(grew("etcd_debugging_mvcc_total_put_size_in_bytes") > 0);
   assert.ok(grew("etcd_server_proposals_committed_total") >= 1);
   assert.ok(grew("etcd_server_proposals_applied_total") >= 1);
-  assert.ok(grew("etcd_disk_wal_fsync_duration_seconds_count") >= 1);
+  // The etcd of the tests does without.
+  const syncs = grew("etcd_disk_wal_fsync_duration_seconds_count");
+  assert.ok(syncs >= 1 || t.target === "etcd");
   assert.equal(after.values.get("etcd_server_proposals_pending"), 0);
 });
 
@@ -262,17 +265,18 @@ serviceTest("Metrics: a call that takes longer than it should is counted and log
   skips: { etcd: "it takes a call for slow by another flag, that of applying" },
 }, async (t) => {
   const before = await scrape(t);
-  const values = Array.from({ length: 40 }, (_, i) => `${i}`.padEnd(20_000, "x"));
+  const values = Array.from({ length: 40 }, (_, i) => `${i}`.padEnd(20_000, "secret"));
   await eventually("a call has taken longer than a millisecond", async () => {
     await Promise.all(values.map((value, i) => t.client.kv.put({ key: t.key(`${i}`), value })));
     return growth(before, await scrape(t))("etcd_server_slow_apply_total") > 0;
   });
-  await eventually("it is logged", () => {
-    return Promise.resolve(
-      /apply request took too long.*\/etcdserverpb\.KV\/Put/.test(t.endpoint.output),
-    );
-  });
-  assert.doesNotMatch(t.endpoint.output, /xxxx/);
+  await eventually("it is logged", () =>
+    Promise.resolve(
+      t.endpoint.output.split("\n").some((line) =>
+        line.includes("apply request took too long") && line.includes("/etcdserverpb.KV/Put")
+      ),
+    ));
+  assert.doesNotMatch(t.endpoint.output, /secret/);
 });
 
 serviceTest("Metrics: Rhino tells of its store", {
