@@ -7,6 +7,7 @@ import { addressOf, clientUrls, type ClientUrlsOptions } from "./client_urls.ts"
 import { Compactor } from "./compaction/compactor.ts";
 import { type Config, DEFAULT_CONFIG } from "./config.ts";
 import { EtcdError } from "./errors.ts";
+import { createHttpServer, type HttpServer } from "./http/http_server.ts";
 import { claimTerm, memberIdOf, nextTermCommand } from "./identity.ts";
 import { Lessor } from "./lease/lessor.ts";
 import { DRAIN_GRACE_MS, LEASE_GAP_MS, REQUEST_OVERHEAD_BYTES } from "./limits.ts";
@@ -24,6 +25,7 @@ import { clusterMethods } from "./services/cluster.ts";
 import { ClientRequests } from "./services/client_requests.ts";
 import { HeaderEncoder } from "./services/header.ts";
 import { healthMethods } from "./services/health.ts";
+import { healthChecks } from "./services/health_checks.ts";
 import { kvMethods } from "./services/kv.ts";
 import { leaseMethods } from "./services/lease.ts";
 import { maintenanceMethods } from "./services/maintenance.ts";
@@ -67,9 +69,11 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
   const [first = DEFAULT_LISTEN_URL] = config.listenClientUrls;
   const listening = { host: first.host, port: first.port };
   const engine = started.use(await startEngine({ backend, listening, config, log, recorders }));
+  const http = makeHttpServer({ engine, config, log });
   const server = createGrpcServer({
     methods: engine.methods,
     maxReceiveBytes: config.maxRequestBytes + REQUEST_OVERHEAD_BYTES,
+    onOtherStream: http.onOtherStream,
     maxConcurrentStreams: config.maxConcurrentStreams,
     keepalive: {
       intervalMs: config.grpcKeepaliveIntervalMs,
@@ -79,14 +83,17 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     hotPath: config.fastPath,
     observe: engine.observe,
     toStatus: backendStatus,
-    onDefect: (error, path) => log("error", "defect: a call failed", { path, error }),
+    onDefect: defectLog(log),
   });
   const listener = await listen({
     ...listening,
     onHttp2: (socket) => server.accept(socket),
+    onHttp1: (socket) => http.accept(socket),
     onError: (error) => log("warn", "Cannot accept a connection", { error }),
   });
-  started.defer(() => server.drain(DRAIN_GRACE_MS));
+  started.defer(async () => {
+    await Promise.all([server.drain(DRAIN_GRACE_MS), http.drain(DRAIN_GRACE_MS)]);
+  });
   started.defer(() => listener.close());
   listening.port = listener.port;
   await engine.membership.announce();
@@ -146,6 +153,13 @@ async function startEngine(options: EngineOptions) {
     membership,
     metrics,
     observe,
+    observeHealth: recorders.health.observe,
+    checks: healthChecks(store),
+    versions: () => ({
+      server: config.emulatedEtcdVersion,
+      cluster: downgrade.clusterVersion,
+      storage: downgrade.clusterVersion,
+    }),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }
@@ -164,6 +178,36 @@ function meter(
     metrics: createMetrics({ ...sources, calls, now, wallSeconds }),
     observe: calls.observe,
   };
+}
+
+/** What is served on the same ports besides gRPC. */
+function makeHttpServer(
+  { engine, config, log }: Pick<EngineOptions, "config" | "log"> & {
+    readonly engine: Awaited<ReturnType<typeof startEngine>>;
+  },
+): HttpServer {
+  const { methods, checks, versions, observe, observeHealth, metrics } = engine;
+  return createHttpServer({
+    methods,
+    checks,
+    versions,
+    observe: observeHealth,
+    observeCalls: observe,
+    metrics: () => metrics.render(),
+    maxReceiveBytes: config.maxRequestBytes + REQUEST_OVERHEAD_BYTES,
+    access: {
+      cors: config.cors,
+      hostWhitelist: config.hostWhitelist,
+      ignoresClientNames: () => false,
+    },
+    enableGateway: config.enableGrpcGateway,
+    toStatus: backendStatus,
+    onDefect: defectLog(log),
+  });
+}
+
+function defectLog(log: Log) {
+  return (error: unknown, path: string) => log("error", "defect: a call failed", { path, error });
 }
 
 function makeMembership(

@@ -111,10 +111,10 @@ Deno.test("scrapes at the same time share one answer", async () => {
 Deno.test("health answers are counted", async () => {
   await using rig = await startMetrics();
   const { health } = rig.recorders;
-  health.answered(true);
-  health.answered(false);
-  health.checked({ type: "readyz", name: "data_corruption", isHealthy: true });
-  health.checked({ type: "readyz", name: "data_corruption", isHealthy: false });
+  for (const isOk of [true, false]) {
+    health.observe({ type: "health", name: "", isOk });
+    health.observe({ type: "readyz", name: "data_corruption", isOk });
+  }
   const { values } = await rig.scrape();
   const check = { type: "readyz", name: "data_corruption" };
   assert.equal(values.get("etcd_server_health_success"), 1);

@@ -76,12 +76,12 @@ export class CompactionTimes implements CompactionObserver {
   }
 }
 
-/** One of the checks of /livez and /readyz. */
+/** What came of one check of an endpoint for probes. */
 export interface HealthCheck {
-  /** `livez` or `readyz`. */
-  readonly type: string;
+  readonly type: "health" | "livez" | "readyz";
+  /** Of a fixed list; empty for `health`, which is one. */
   readonly name: string;
-  readonly isHealthy: boolean;
+  readonly isOk: boolean;
 }
 
 /** Answers of /health, /livez and /readyz; told by who serves them. */
@@ -90,18 +90,17 @@ export class HealthCounts {
   failures = 0;
   readonly checks = new Map<string, { last: HealthCheck; successes: number; failures: number }>();
 
-  /** /health has been answered. */
-  answered(isHealthy: boolean): void {
-    if (isHealthy) this.successes++;
+  readonly observe = (check: HealthCheck): void => {
+    if (check.type !== "health") return this.#count(check);
+    if (check.isOk) this.successes++;
     else this.failures++;
-  }
+  };
 
-  /** One check of /livez or /readyz has been made; their names are fixed. */
-  checked(check: HealthCheck): void {
+  #count(check: HealthCheck): void {
     const id = `${check.type}/${check.name}`;
     const counts = this.checks.get(id) ?? { last: check, successes: 0, failures: 0 };
     counts.last = check;
-    if (check.isHealthy) counts.successes++;
+    if (check.isOk) counts.successes++;
     else counts.failures++;
     this.checks.set(id, counts);
   }

@@ -220,9 +220,9 @@ export function healthFamilies({ recorders: { health } }: Scrape): Family[] {
       type: "gauge",
       labels: ["name", "type"],
       read: () =>
-        [...health.checks.values()].map(({ last: { name, type, isHealthy } }) => ({
+        [...health.checks.values()].map(({ last: { name, type, isOk } }) => ({
           labels: { name, type },
-          value: isHealthy ? 1 : 0,
+          value: isOk ? 1 : 0,
         })),
     },
     {

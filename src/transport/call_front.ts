@@ -125,13 +125,13 @@ function keepFirst(headers: IncomingHttpHeaders, rawHeaders: readonly string[]) 
   return headers;
 }
 
-function serviceNames(methods: MethodTable): Set<string> {
+export function serviceNames(methods: MethodTable): Set<string> {
   const names = new Set<string>();
   for (const path of methods.keys()) names.add(path.slice(1, path.lastIndexOf("/")));
   return names;
 }
 
-function unimplemented(path: string, services: ReadonlySet<string>): Status {
+export function unimplemented(path: string, services: ReadonlySet<string>): Status {
   const slash = path.lastIndexOf("/");
   if (slash < 1 || !path.startsWith("/")) {
     return { code: GRPC.UNIMPLEMENTED, message: `malformed method name: "${path}"` };

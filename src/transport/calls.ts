@@ -24,7 +24,7 @@ export interface MethodObserver {
   finished(code: number, durationMs: number, call: CallFacts): void;
 }
 
-/** Gives the observer of a method; asked once for each, before the first call. */
+/** Gives the observer of a method: the same one each time. */
 export type CallObserver = (path: string, kind: Method["kind"]) => MethodObserver;
 
 /** A call that can be told to stop; it ends with the given status. */

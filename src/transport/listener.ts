@@ -5,7 +5,6 @@
 
 import { Buffer } from "node:buffer";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import { createNotFoundServer } from "./http1.ts";
 
 export interface ListenOptions {
   readonly host: string;
@@ -13,7 +12,7 @@ export interface ListenOptions {
   readonly port: number;
   /** Gets the socket paused, with the bytes read so far given back to it. */
   readonly onHttp2: (socket: Socket) => void;
-  /** The same for HTTP/1.1. Default: every request is answered with 404. */
+  /** The same for HTTP/1.1. Default: such connections are closed. */
   readonly onHttp1?: (socket: Socket) => void;
   /** How long a connection may take to say what it is; then it is closed. Default 10 s. */
   readonly firstBytesTimeoutMs?: number;
@@ -27,7 +26,7 @@ export interface Listener {
   readonly host: string;
   /** The actual one. */
   readonly port: number;
-  /** Stops accepting, and closes the connections that are not HTTP/2: those are their server's to drain. */
+  /** Stops accepting, and closes the connections that have not said what they are; others are their server's to drain. */
   close(): Promise<void>;
 }
 
@@ -140,9 +139,7 @@ function bind(server: Server, address: { host: string; port: number }): Promise<
  */
 export async function listen(options: ListenOptions): Promise<Listener> {
   const { host, port, onHttp2, onError } = options;
-  const notFound = createNotFoundServer();
-  const onHttp1 = options.onHttp1 ?? notFound.accept;
-  const http1Sockets = new Set<Socket>();
+  const { onHttp1 = (socket) => socket.destroy() } = options;
   const undecided = new Undecided({
     timeoutMs: options.firstBytesTimeoutMs ?? FIRST_BYTES_TIMEOUT_MS,
     max: options.undecidedMax ?? UNDECIDED_MAX,
@@ -151,10 +148,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     // A broken connection also closes, which is what its server acts on.
     socket.on("error", () => {});
     undecided.decide(socket, (protocol) => {
-      if (protocol === "http2") return onHttp2(socket);
-      http1Sockets.add(socket);
-      socket.on("close", () => http1Sockets.delete(socket));
-      onHttp1(socket);
+      if (protocol === "http2") onHttp2(socket);
+      else onHttp1(socket);
     });
   });
   const bound = await bind(server, { host, port });
@@ -165,9 +160,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       undecided.closeAll();
-      for (const socket of [...http1Sockets]) socket.destroy();
-      notFound.close();
-      // The server counts HTTP/2 connections too and would wait for their end; accepting has stopped already.
+      // The server counts connections that it has handed over too and would wait for their end; accepting has stopped already.
       void closed;
       return Promise.resolve();
     },

@@ -21,6 +21,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
 
   // The protocol: knows no service.
   "src/transport/": [...BASE],
+  "src/http/": [...BASE, "gen/", "src/transport/"],
 
   // The engine: knows no protocol and no SQL.
   "src/mvcc/": [CONTRACT, ...BASE, "src/wire/"],
