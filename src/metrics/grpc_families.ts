@@ -2,6 +2,7 @@
 
 import { type CallCounts, CODE_NAMES, type MethodCounts } from "./call_counts.ts";
 import type { Family, Labels, Sample, TallySample } from "./exposition.ts";
+import { counter, gauge, histogram } from "./plain_families.ts";
 import { requestType } from "./request_types.ts";
 import type { Tally } from "./tally.ts";
 
@@ -97,9 +98,8 @@ function* requestSeconds(calls: CallCounts): Iterable<TallySample> {
 }
 
 /** Of calls that are work of their own: the successful ones. */
-function ofMethod(calls: CallCounts, path: string): TallySample[] {
-  const tally = calls.get(path)?.ownSucceeded;
-  return tally ? [{ labels: {}, tally }] : [];
+function ofMethod(calls: CallCounts, path: string): Tally | undefined {
+  return calls.get(path)?.ownSucceeded ?? undefined;
 }
 
 /** What follows from the counts of calls. */
@@ -127,68 +127,43 @@ export function callFamilies(calls: CallCounts): Family[] {
         return bySuccess({}, { ok: range?.ownSucceeded, failed: range?.ownFailed });
       },
     },
-    {
-      name: "etcd_mvcc_hash_duration_seconds",
+    histogram("etcd_mvcc_hash_duration_seconds", {
       help: "The latency distribution of storage hash operation.",
-      type: "histogram",
-      labels: [],
       read: () => ofMethod(calls, maintenance("Hash")),
-    },
-    {
-      name: "etcd_mvcc_hash_rev_duration_seconds",
+    }),
+    histogram("etcd_mvcc_hash_rev_duration_seconds", {
       help: "The latency distribution of storage hash by revision operation.",
-      type: "histogram",
-      labels: [],
       read: () => ofMethod(calls, maintenance("HashKV")),
-    },
-    {
-      name: "etcd_disk_backend_defrag_duration_seconds",
+    }),
+    histogram("etcd_disk_backend_defrag_duration_seconds", {
       help: "The latency distribution of backend defragmentation.",
-      type: "histogram",
-      labels: [],
       read: () => ofMethod(calls, defragment),
-    },
-    {
-      name: "etcd_disk_backend_snapshot_duration_seconds",
+    }),
+    histogram("etcd_disk_backend_snapshot_duration_seconds", {
       help: "The latency distribution of backend snapshots.",
-      type: "histogram",
-      labels: [],
       read: () => ofMethod(calls, maintenance("Snapshot")),
-    },
-    {
-      name: "etcd_disk_defrag_inflight",
+    }),
+    gauge("etcd_disk_defrag_inflight", {
       help: "Whether or not defrag is active on the member. 1 means active, 0 means not.",
-      type: "gauge",
-      labels: [],
       read: () => {
         const counts = calls.get(defragment);
-        const isActive = counts !== undefined && counts.startedCount > counts.handledCount;
-        return [{ labels: {}, value: isActive ? 1 : 0 }];
+        return counts !== undefined && counts.startedCount > counts.handledCount ? 1 : 0;
       },
-    },
-    {
-      name: "etcd_network_client_grpc_received_bytes_total",
+    }),
+    counter("etcd_network_client_grpc_received_bytes_total", {
       help: "The total number of bytes received from grpc clients.",
       note: "messages, as in etcd: without frames and headers",
-      type: "counter",
-      labels: [],
-      read: () => [{ labels: {}, value: calls.sum(({ receivedBytes }) => receivedBytes) }],
-    },
-    {
-      name: "etcd_network_client_grpc_sent_bytes_total",
+      read: () => calls.sum(({ receivedBytes }) => receivedBytes),
+    }),
+    counter("etcd_network_client_grpc_sent_bytes_total", {
       help: "The total number of bytes sent to grpc clients.",
       note: "messages, as in etcd: without frames and headers",
-      type: "counter",
-      labels: [],
-      read: () => [{ labels: {}, value: calls.sum(({ sentBytes }) => sentBytes) }],
-    },
-    {
-      name: "etcd_server_slow_apply_total",
+      read: () => calls.sum(({ sentBytes }) => sentBytes),
+    }),
+    counter("etcd_server_slow_apply_total", {
       help: "The total number of slow apply requests (likely overloaded from slow disk).",
       note: "requests that took longer than `--warning-unary-request-duration`, logged or not",
-      type: "counter",
-      labels: [],
-      read: () => [{ labels: {}, value: calls.sum(({ slow }) => slow) }],
-    },
+      read: () => calls.sum(({ slow }) => slow),
+    }),
   ];
 }

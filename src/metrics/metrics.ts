@@ -7,9 +7,21 @@ import { CONTENT_TYPE, exposition, type Family } from "./exposition.ts";
 import { type Facts, factsOf } from "./facts.ts";
 import { callFamilies, grpcFamilies } from "./grpc_families.ts";
 import { processFamilies, rhinoFamilies } from "./rhino_families.ts";
-import { healthFamilies, identityFamilies, requestFamilies } from "./server_families.ts";
+import {
+  healthFamilies,
+  identityFamilies,
+  leaderFamilies,
+  requestFamilies,
+  settingFamilies,
+} from "./server_families.ts";
 import type { MetricsSources, Scrape, ServerEvents } from "./sources.ts";
-import { compactionFamilies, keyFamilies, leaseFamilies, watchFamilies } from "./store_families.ts";
+import {
+  compactionFamilies,
+  diskFamilies,
+  keyFamilies,
+  leaseFamilies,
+  watchFamilies,
+} from "./store_families.ts";
 
 export interface RenderedMetrics {
   readonly contentType: string;
@@ -58,9 +70,12 @@ function familiesOf(scrape: Scrape): Family[] {
   const { calls, config } = scrape;
   return [
     ...identityFamilies(scrape),
+    ...leaderFamilies(scrape),
+    ...settingFamilies(scrape),
     ...requestFamilies(scrape),
     ...healthFamilies(scrape),
     ...keyFamilies(scrape),
+    ...diskFamilies(scrape),
     ...compactionFamilies(scrape),
     ...watchFamilies(scrape),
     ...leaseFamilies(scrape),

@@ -3,8 +3,8 @@
 import project from "../../deno.json" with { type: "json" };
 import { AlarmType } from "../../gen/etcdserverpb/maintenance_pb.ts";
 import type { Family } from "./exposition.ts";
+import { counter, gauge, histogram } from "./plain_families.ts";
 import { one, type Scrape } from "./sources.ts";
-import { counter, gauge } from "./store_families.ts";
 
 export function rhinoFamilies(scrape: Scrape): Family[] {
   const { store, compactor, hub, membership, recorders } = scrape;
@@ -25,13 +25,10 @@ export function rhinoFamilies(scrape: Scrape): Family[] {
       read: () =>
         [...statements.byName].map(([statement, tally]) => ({ labels: { statement }, tally })),
     },
-    {
-      name: "rhino_commit_requests",
+    histogram("rhino_commit_requests", {
       help: "Requests that shared one commit.",
-      type: "histogram",
-      labels: [],
-      read: () => [{ labels: {}, tally: commits.requests }],
-    },
+      read: () => commits.requests,
+    }),
     counter("rhino_commit_conflicts_total", {
       help: "Commits that were computed anew because another server was first.",
       read: () => commits.racesLost,

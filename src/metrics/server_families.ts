@@ -1,6 +1,7 @@
 /** `etcd_server_*`: what this server is, and how its requests fare. */
 
 import type { Family, Sample } from "./exposition.ts";
+import { counter, gauge } from "./plain_families.ts";
 import { one, type Scrape } from "./sources.ts";
 
 /** etcd's feature gates, none of which changes anything here. */
@@ -40,7 +41,7 @@ const NEVER = "never moves: there is no Raft here";
 
 /** What this server is. */
 export function identityFamilies(scrape: Scrape): Family[] {
-  const { config: { emulatedEtcdVersion, quotaBackendBytes }, membership, facts } = scrape;
+  const { config: { emulatedEtcdVersion }, membership } = scrape;
   const clusterVersion = emulatedEtcdVersion.split(".").slice(0, 2).join(".");
   return [
     {
@@ -65,47 +66,46 @@ export function identityFamilies(scrape: Scrape): Family[] {
       labels: ["server_id"],
       read: () => one(1, { server_id: membership.self.id.toString(16) }),
     },
-    {
-      name: "etcd_server_has_leader",
+  ];
+}
+
+/** Which part this server has among those of its store. */
+export function leaderFamilies(scrape: Scrape): Family[] {
+  const { facts, events } = scrape;
+  return [
+    gauge("etcd_server_has_leader", {
       help: "Whether or not a leader exists. 1 is existence, 0 is not.",
       note: "whether the store answers within a second",
-      type: "gauge",
-      labels: [],
-      read: () => one(facts().hasLeader ? 1 : 0),
-    },
-    {
-      name: "etcd_server_is_leader",
+      read: () => facts().hasLeader ? 1 : 0,
+    }),
+    gauge("etcd_server_is_leader", {
       help: "Whether or not this member is a leader. 1 if is, 0 otherwise.",
       note: "whether MemberList and Status call it so; it has no other meaning",
-      type: "gauge",
-      labels: [],
-      read: () => one(isLeader(scrape) ? 1 : 0),
-    },
-    {
-      name: "etcd_server_is_learner",
+      read: () => isLeader(scrape) ? 1 : 0,
+    }),
+    gauge("etcd_server_is_learner", {
       help: "Whether or not this member is a learner. 1 if is, 0 otherwise.",
       note: "always 0",
-      type: "gauge",
-      labels: [],
-      read: () => one(0),
-    },
-    {
-      name: "etcd_server_leader_changes_seen_total",
+      read: () => 0,
+    }),
+    counter("etcd_server_leader_changes_seen_total", {
       help: "The number of leader changes seen.",
       note:
         "1, and one more for each change of the leader, and of the database to one with another history",
-      type: "counter",
-      labels: [],
-      read: () => one(scrape.events.leaderChanges),
-    },
-    {
-      name: "etcd_server_quota_backend_bytes",
+      read: () => events.leaderChanges,
+    }),
+  ];
+}
+
+/** What it was told to do. */
+export function settingFamilies(scrape: Scrape): Family[] {
+  const { quotaBackendBytes } = scrape.config;
+  return [
+    gauge("etcd_server_quota_backend_bytes", {
       help: "Current backend storage quota size in bytes.",
       note: "`+Inf` without a quota, so that a ratio to it is 0",
-      type: "gauge",
-      labels: [],
-      read: () => one(quotaBackendBytes === 0 ? Infinity : quotaBackendBytes),
-    },
+      read: () => quotaBackendBytes === 0 ? Infinity : quotaBackendBytes,
+    }),
     {
       name: "etcd_server_feature_enabled",
       help: "Whether or not a feature is enabled. 1 is enabled, 0 is not.",
@@ -114,13 +114,10 @@ export function identityFamilies(scrape: Scrape): Family[] {
       labels: ["name", "stage"],
       read: features,
     },
-    {
-      name: "etcd_debugging_auth_revision",
+    gauge("etcd_debugging_auth_revision", {
       help: "The current revision of auth store.",
-      type: "gauge",
-      labels: [],
-      read: () => one(scrape.authRevision?.() ?? 1),
-    },
+      read: () => scrape.authRevision?.() ?? 1,
+    }),
   ];
 }
 
@@ -136,38 +133,26 @@ export function requestFamilies(scrape: Scrape): Family[] {
       labels: ["client_api_version", "type"],
       read: () => clientRequests(scrape),
     },
-    {
-      name: "etcd_server_proposals_committed_total",
+    gauge("etcd_server_proposals_committed_total", {
       help: "The total number of consensus proposals committed.",
       note: "group commits since the store was made, of all servers: Status' Raft index",
-      type: "gauge",
-      labels: [],
-      read: () => one(store.head.index),
-    },
-    {
-      name: "etcd_server_proposals_applied_total",
+      read: () => store.head.index,
+    }),
+    gauge("etcd_server_proposals_applied_total", {
       help: "The total number of consensus proposals applied.",
-      note: "the same",
-      type: "gauge",
-      labels: [],
-      read: () => one(store.head.index),
-    },
-    {
-      name: "etcd_server_proposals_pending",
+      note: "the same as `etcd_server_proposals_committed_total`",
+      read: () => store.head.index,
+    }),
+    gauge("etcd_server_proposals_pending", {
       help: "The current number of pending proposals to commit.",
       note: "requests that wait to be on disk",
-      type: "gauge",
-      labels: [],
-      read: () => one(store.pending),
-    },
-    {
-      name: "etcd_server_proposals_failed_total",
+      read: () => store.pending,
+    }),
+    counter("etcd_server_proposals_failed_total", {
       help: "The total number of failed proposals seen.",
       note: "requests that were given up because the store failed or took too long",
-      type: "counter",
-      labels: [],
-      read: () => one(store.failed),
-    },
+      read: () => store.failed,
+    }),
     never("etcd_server_read_indexes_failed_total", {
       help: "The total number of failed read indexes seen.",
       type: "counter",
@@ -200,20 +185,14 @@ function never(name: string, { help, type }: { help: string; type: "counter" | "
 /** Answers of the health endpoints. */
 export function healthFamilies({ recorders: { health } }: Scrape): Family[] {
   return [
-    {
-      name: "etcd_server_health_success",
+    counter("etcd_server_health_success", {
       help: "The total number of successful health checks",
-      type: "counter",
-      labels: [],
-      read: () => one(health.successes),
-    },
-    {
-      name: "etcd_server_health_failures",
+      read: () => health.successes,
+    }),
+    counter("etcd_server_health_failures", {
       help: "The total number of failed health checks",
-      type: "counter",
-      labels: [],
-      read: () => one(health.failures),
-    },
+      read: () => health.failures,
+    }),
     {
       name: "etcd_server_healthcheck",
       help: "The result of each kind of healthcheck.",

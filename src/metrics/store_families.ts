@@ -1,10 +1,11 @@
 /** `etcd_mvcc_*`, `etcd_debugging_*` and `etcd_disk_*`: keys, watchers, leases, and the way to the disk. */
 
 import type { Family } from "./exposition.ts";
-import { one, type Scrape } from "./sources.ts";
+import { counter, gauge, histogram } from "./plain_families.ts";
+import type { Scrape } from "./sources.ts";
 
 /** Keys, and what is done to them. */
-export function keyFamilies({ store, facts, recorders }: Scrape): Family[] {
+export function keyFamilies({ store, facts }: Scrape): Family[] {
   const { counts } = store;
   return [
     counter("etcd_mvcc_put_total", {
@@ -58,29 +59,27 @@ export function keyFamilies({ store, facts, recorders }: Scrape): Family[] {
       note: "always 0: none stays open between two questions to the store",
       read: () => 0,
     }),
-    {
-      name: "etcd_disk_wal_fsync_duration_seconds",
+  ];
+}
+
+/** The way to the disk. */
+export function diskFamilies({ recorders: { commits, statements } }: Scrape): Family[] {
+  return [
+    histogram("etcd_disk_wal_fsync_duration_seconds", {
       help: "The latency distributions of fsync called by WAL.",
-      note: "on SQLite the syncs of its log; elsewhere the same as the next",
-      type: "histogram",
-      labels: [],
-      read: () => {
-        const { statements: { syncs }, commits } = recorders;
-        return [{ labels: {}, tally: syncs.count > 0 ? syncs : commits.seconds }];
-      },
-    },
-    {
-      name: "etcd_disk_backend_commit_duration_seconds",
+      note:
+        "on SQLite the syncs of its log; elsewhere as `etcd_disk_backend_commit_duration_seconds`",
+      read: () => statements.syncs.count > 0 ? statements.syncs : commits.seconds,
+    }),
+    histogram("etcd_disk_backend_commit_duration_seconds", {
       help: "The latency distributions of commit called by backend.",
       note: "of group commits, from the first statement until they are on disk",
-      type: "histogram",
-      labels: [],
-      read: () => [{ labels: {}, tally: recorders.commits.seconds }],
-    },
+      read: () => commits.seconds,
+    }),
     gauge("etcd_disk_wal_write_bytes_total", {
       help: "Total number of bytes written in WAL.",
       note: "of key-values committed by this server",
-      read: () => recorders.commits.bytes,
+      read: () => commits.bytes,
     }),
   ];
 }
@@ -96,21 +95,15 @@ export function compactionFamilies({ events, recorders: { compactions } }: Scrap
       help: "The unix time of the last db compaction. Resets to 0 on start.",
       read: () => events.lastCompactionSeconds,
     }),
-    {
-      name: "etcd_debugging_mvcc_db_compaction_pause_duration_milliseconds",
+    histogram("etcd_debugging_mvcc_db_compaction_pause_duration_milliseconds", {
       help: "Bucketed histogram of db compaction pause duration.",
       note: "of one step of trimming",
-      type: "histogram",
-      labels: [],
-      read: () => [{ labels: {}, tally: compactions.pauseMs }],
-    },
-    {
-      name: "etcd_debugging_mvcc_db_compaction_total_duration_milliseconds",
+      read: () => compactions.pauseMs,
+    }),
+    histogram("etcd_debugging_mvcc_db_compaction_total_duration_milliseconds", {
       help: "Bucketed histogram of db compaction total duration.",
-      type: "histogram",
-      labels: [],
-      read: () => [{ labels: {}, tally: compactions.totalMs }],
-    },
+      read: () => compactions.totalMs,
+    }),
   ];
 }
 
@@ -159,26 +152,9 @@ export function leaseFamilies({ lessor: { counts }, recorders }: Scrape): Family
       note: "that this server has revoked",
       read: () => counts.expired,
     }),
-    {
-      name: "etcd_debugging_lease_ttl_total",
+    histogram("etcd_debugging_lease_ttl_total", {
       help: "Bucketed histogram of lease TTLs.",
-      type: "histogram",
-      labels: [],
-      read: () => [{ labels: {}, tally: recorders.leaseTtls }],
-    },
+      read: () => recorders.leaseTtls,
+    }),
   ];
-}
-
-interface Plain {
-  readonly help: string;
-  readonly note?: string;
-  readonly read: () => number | undefined;
-}
-
-export function counter(name: string, { read, ...plain }: Plain): Family {
-  return { name, type: "counter", labels: [], ...plain, read: () => one(read()) };
-}
-
-export function gauge(name: string, { read, ...plain }: Plain): Family {
-  return { name, type: "gauge", labels: [], ...plain, read: () => one(read()) };
 }

@@ -12,7 +12,7 @@ import { createMetrics } from "../metrics.ts";
 import { Recorders } from "../recorders.ts";
 import { parseExposition } from "./parsed_exposition.ts";
 
-export async function startMetrics(values: Partial<Config> = {}, override?: Override) {
+export async function startMetrics(values?: Partial<Config>, override?: Override) {
   await using started = new AsyncDisposableStack();
   const engine = started.use(await Engine.open(override));
   const { store, disk } = engine;
