@@ -184,3 +184,20 @@ Deno.test("Compactor stops between two steps when it is closed", async () => {
   assert.equal(steps, 1);
   await rig.engine[Symbol.asyncDispose]();
 });
+
+Deno.test("Compactor tells what it trims, step by step, and once for each compaction", async () => {
+  let removedRows = 0;
+  let finished = 0;
+  await using rig = await open(undefined, {
+    observe: {
+      stepped: ({ removed }) => void (removedRows += removed),
+      stepFailed: () => assert.fail("no step fails"),
+      finished: () => void finished++,
+    },
+  });
+  await rig.compact(4);
+  await rig.compactor.trimmed();
+  assert.equal(rig.compactor.lag, 0);
+  // Revisions 2 and 3 are gone.
+  assert.deepEqual([removedRows, finished], [2, 1]);
+});
