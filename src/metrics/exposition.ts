@@ -73,6 +73,8 @@ function labelText(labels: Labels): string {
 }
 
 function escape(text: string): string {
+  // Hardly any has something to escape, and there are thousands.
+  if (!/[\\\n]/.test(text)) return text;
   return text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
 }
 
