@@ -137,6 +137,38 @@ serviceTest("Metrics: calls are counted by method, type and code", async (t) => 
   assert.equal(grew("etcd_server_request_duration_seconds_count", took), 1);
 });
 
+serviceTest("Metrics: calls that come as JSON are counted as any others", async (t) => {
+  const before = await scrape(t);
+  const response = await fetch(`http://${t.endpoint.address}/v3/kv/range`, {
+    method: "POST",
+    body: JSON.stringify({ key: btoa(t.key("a")) }),
+  });
+  assert.equal(response.status, 200);
+  await response.body?.cancel();
+  const grew = growth(before, await scrape(t));
+  const range = method("KV", "Range");
+  assert.equal(grew("grpc_server_started_total", range), 1);
+  assert.equal(grew("grpc_server_handled_total", { ...range, grpc_code: "OK" }), 1);
+  assert.equal(grew("grpc_server_msg_received_total", range), 1);
+  assert.ok(grew("etcd_network_client_grpc_received_bytes_total") > 0);
+});
+
+serviceTest("Metrics: probes are counted", async (t) => {
+  const before = await scrape(t);
+  for (const path of ["health", "livez", "readyz"]) {
+    const response = await fetch(`http://${t.endpoint.address}/${path}`);
+    assert.equal(response.status, 200);
+    await response.body?.cancel();
+  }
+  const after = await scrape(t);
+  const grew = growth(before, after);
+  assert.equal(grew("etcd_server_health_success"), 1);
+  assert.equal(grew("etcd_server_health_failures"), 0);
+  const check = { type: "readyz", name: "linearizable_read" };
+  assert.equal(after.values.get(seriesName("etcd_server_healthcheck", check)), 1);
+  assert.equal(grew("etcd_server_healthchecks_total", { ...check, status: "success" }), 1);
+});
+
 serviceTest("Metrics: writes move what counts keys, revisions and commits", async (t) => {
   const before = await scrape(t);
   await t.client.kv.put({ key: t.key("a"), value: "1" });
