@@ -306,6 +306,11 @@ export interface OpenOptions {
     message: string,
     fields?: Record<string, unknown>,
   ) => void;
+  /**
+   * Told how long the store took for something, by the backend's own name for it: a statement, or all of one call where its
+   * statements are too quick to be looked at one by one. Names are few. Must not throw.
+   */
+  readonly onStatement?: ((name: string, ms: number) => void) | undefined;
 }
 
 /** What a backend module exports. */

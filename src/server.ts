@@ -19,12 +19,17 @@ import { type ListeningUrl, prepareListeners } from "./listeners.ts";
 import { DRAIN_GRACE_MS, LEASE_GAP_MS, REQUEST_OVERHEAD_BYTES } from "./limits.ts";
 import type { Log } from "./log.ts";
 import { Membership } from "./membership.ts";
+import { CallCounts } from "./metrics/call_counts.ts";
+import { createMetrics } from "./metrics/metrics.ts";
+import { Recorders } from "./metrics/recorders.ts";
+import type { MetricsSources } from "./metrics/sources.ts";
 import { abandonCommand } from "./mvcc/commands.ts";
 import { Downgrade } from "./mvcc/downgrade.ts";
 import { Quota } from "./mvcc/quota.ts";
 import { Store } from "./mvcc/store.ts";
 import { authMethods } from "./services/auth.ts";
 import { clusterMethods } from "./services/cluster.ts";
+import { ClientRequests } from "./services/client_requests.ts";
 import { Defragmentations } from "./services/defragmentation.ts";
 import { electionMethods } from "./services/election.ts";
 import { HeaderEncoder } from "./services/header.ts";
@@ -36,11 +41,11 @@ import { lockMethods } from "./services/lock.ts";
 import { maintenanceMethods } from "./services/maintenance.ts";
 import { reflectionMethods } from "./services/reflection.ts";
 import { guarded } from "./services/service.ts";
-import { withSlowCallsLogged } from "./services/slow_calls.ts";
 import { snapshotMethods } from "./services/snapshot.ts";
 import { watchMethods } from "./services/watch.ts";
 import { Snapshotter } from "./snapshot/snapshotter.ts";
 import { WatchHub } from "./watch/hub.ts";
+import { SlowRequests } from "./slow_requests.ts";
 import type { MethodTable } from "./transport/call.ts";
 import { createGrpcServer } from "./transport/grpc_server.ts";
 
@@ -65,6 +70,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
   await using started = new AsyncDisposableStack();
   // Before the store is opened: what is wrong with a certificate is known at once.
   const listeners = prepareListeners({ config, dataFolder: dataFolderOf(config.endpoint), log });
+  const recorders = new Recorders();
   const backend = await openBackend(config.endpoint, {
     now: wallClock(),
     randomId,
@@ -73,11 +79,12 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     createSchema: !config.noCreate,
     leaseGapMs: LEASE_GAP_MS,
     unsafeNoSync: config.unsafeNoFsync,
+    onStatement: recorders.statements.onStatement,
   });
   started.defer(() => backend.close());
   // A port may be any free one, which is known only later.
   const listening = () => listeners.clientUrls;
-  const engine = started.use(await startEngine({ backend, listening, config, log }));
+  const engine = started.use(await startEngine({ backend, listening, config, log, recorders }));
   const http = makeHttpServer({ engine, config, log });
   const server = createGrpcServer({
     methods: engine.methods,
@@ -90,6 +97,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
       minPingIntervalMs: config.grpcKeepaliveMinTimeMs,
     },
     hotPath: config.fastPath,
+    observe: engine.observe,
     toStatus: backendStatus,
     onDefect: defectLog(log),
   });
@@ -117,12 +125,14 @@ interface EngineOptions {
   readonly listening: () => readonly ListenUrl[];
   readonly config: Config;
   readonly log: Log;
+  readonly recorders: Recorders;
 }
 
 /** Everything between the backend and the transport. */
-async function startEngine({ backend, listening, config, log }: EngineOptions) {
+async function startEngine(options: EngineOptions) {
+  const { backend, listening, config, log, recorders } = options;
   await using started = new AsyncDisposableStack();
-  const store = started.use(await Store.open({ backend, now, log }));
+  const store = started.use(await Store.open({ backend, now, log, observe: recorders.commits }));
   // Before anything is written, so that it sees every commit.
   const hub = started.use(new WatchHub({ store, log }));
   const compactor = started.use(
@@ -135,10 +145,14 @@ async function startEngine({ backend, listening, config, log }: EngineOptions) {
       sleepMs: config.compactionSleepIntervalMs,
       now,
       log,
+      observe: recorders.compactions,
     }),
   );
   const ttlMin = leaseTtlMin(config);
-  const lessor = started.use(new Lessor({ store, now, randomId: randomLeaseId, ttlMin, log }));
+  const onGrant = (ttl: number) => recorders.leaseTtls.observe(ttl);
+  const lessor = started.use(
+    new Lessor({ store, now, randomId: randomLeaseId, ttlMin, log, onGrant }),
+  );
   const urls = { advertised: config.advertiseClientUrls, listening, hostname: hostname() };
   const membership = started.use(makeMembership({ store, config, log, urls }));
   await membership.join();
@@ -148,6 +162,7 @@ async function startEngine({ backend, listening, config, log }: EngineOptions) {
   const passwords = started.use(createPasswords({ cost: config.bcryptCost, log }));
   const header = await makeHeader({ store, membership, log });
   const downgrade = await Downgrade.open({ store, version: config.emulatedEtcdVersion });
+  const clientRequests = new ClientRequests();
   const parts = {
     store,
     hub,
@@ -158,6 +173,7 @@ async function startEngine({ backend, listening, config, log }: EngineOptions) {
     lessor,
     downgrade,
     membership,
+    clientRequests,
   };
   const methods = methodTable({
     ...parts,
@@ -165,10 +181,14 @@ async function startEngine({ backend, listening, config, log }: EngineOptions) {
     log,
     clientUrls: (authority) => clientUrls(urls, authority),
   });
+  const { metrics, observe } = meter({ ...parts, config, log, recorders }, started);
   const running = started.move();
   return {
     methods,
     membership,
+    metrics,
+    observe,
+    observeHealth: recorders.health.observe,
     checks: healthChecks(store),
     versions: () => ({
       server: config.emulatedEtcdVersion,
@@ -179,19 +199,36 @@ async function startEngine({ backend, listening, config, log }: EngineOptions) {
   };
 }
 
+/** Counts what the parts do, and tells of calls that take too long. */
+function meter(
+  { log, ...sources }: Omit<MetricsSources, "calls" | "now" | "wallSeconds"> & { log: Log },
+  started: AsyncDisposableStack,
+) {
+  const { metrics, warningUnaryRequestDurationMs: slowMs } = sources.config;
+  const slow = started.use(new SlowRequests({ log, expectedMs: slowMs, now }));
+  const isExtensive = metrics === "extensive";
+  const calls = new CallCounts({ isExtensive, slowMs, onSlow: (call) => slow.add(call) });
+  const wallSeconds = () => Date.now() / 1_000;
+  return {
+    metrics: createMetrics({ ...sources, calls, now, wallSeconds }),
+    observe: calls.observe,
+  };
+}
+
 /** What is served on the same ports besides gRPC. */
 function makeHttpServer(
   { engine, config, log }: Pick<EngineOptions, "config" | "log"> & {
     readonly engine: Awaited<ReturnType<typeof startEngine>>;
   },
 ): HttpServer {
-  const { methods, checks, versions } = engine;
+  const { methods, checks, versions, observe, observeHealth, metrics } = engine;
   return createHttpServer({
     methods,
     checks,
     versions,
-    observe: undefined,
-    metrics: undefined,
+    observe: observeHealth,
+    observeCalls: observe,
+    metrics: () => metrics.render(),
     maxReceiveBytes: config.maxRequestBytes + REQUEST_OVERHEAD_BYTES,
     access: {
       cors: config.cors,
@@ -259,6 +296,7 @@ interface Parts {
   readonly lessor: Lessor;
   readonly downgrade: Downgrade;
   readonly membership: Membership;
+  readonly clientRequests: ClientRequests;
   readonly config: Config;
   readonly log: Log;
   /** URLs that clients reach this server by; the argument is what the asking one called it. */
@@ -300,16 +338,14 @@ function methodTable(parts: Parts): MethodTable {
       version,
     }),
     ...snapshotMethods({ ...options, snapshotter: makeSnapshotter(parts), log: parts.log }),
-  ]);
+  ], parts.clientRequests);
   const table = new Map(etcd);
   const services = new Map([
     ...table,
     ...guarded([...lockMethods(table), ...electionMethods(table)]),
     ...healthMethods({ ...options, defragmentations }),
   ]);
-  const thresholdMs = config.warningUnaryRequestDurationMs;
-  const all = [...services, ...reflectionMethods(services.keys())];
-  return withSlowCallsLogged(all, { thresholdMs, now, log: parts.log });
+  return new Map([...services, ...reflectionMethods(services.keys())]);
 }
 
 function makeSnapshotter({ store, header, compactor, downgrade, membership }: Parts): Snapshotter {

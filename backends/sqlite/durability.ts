@@ -38,6 +38,8 @@ export interface DurabilityOptions {
   /** What a small sync took just now, in this folder. */
   readonly firstSyncMs: number;
   readonly log: OpenOptions["log"];
+  /** Told how long each sync took. */
+  readonly onSync?: (ms: number) => void;
   /** Told once, when the disk has failed. */
   readonly onFailure: () => void;
 }
@@ -97,7 +99,9 @@ export class Durability {
       throw this.fail("the write-ahead log cannot be synced to disk", error);
     }
     this.#durable = this.#committed;
-    this.#observeBlocking(performance.now() - startMs);
+    const ms = performance.now() - startMs;
+    this.#options.onSync?.(ms);
+    this.#observeBlocking(ms);
   }
 
   /** Resolves when every commit made so far is on disk; `null` if that is so already. */
@@ -137,7 +141,9 @@ export class Durability {
       this.#running = null;
     }
     this.#durable = Math.max(this.#durable, reaches);
-    this.#observeAwaited(performance.now() - startMs);
+    const ms = performance.now() - startMs;
+    this.#options.onSync?.(ms);
+    this.#observeAwaited(ms);
   }
 
   #observeBlocking(ms: number): void {

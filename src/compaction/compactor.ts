@@ -25,6 +25,16 @@ export interface CompactorOptions {
   /** Milliseconds, for waiting only. */
   readonly now: () => number;
   readonly log: (level: "info" | "warn", message: string, fields?: Record<string, unknown>) => void;
+  readonly observe?: CompactionObserver | undefined;
+}
+
+/** Is told how trimming goes; for metrics. */
+export interface CompactionObserver {
+  /** One step is done, in which writers had to wait. */
+  stepped(facts: { readonly ms: number; readonly removed: number }): void;
+  stepFailed(): void;
+  /** All that a compact revision lets go is gone. */
+  finished(ms: number): void;
 }
 
 /** Keeps what a later compaction than this one made unreachable. */
@@ -100,6 +110,11 @@ export class Compactor implements AsyncDisposable {
     this.#later = setTimeout(() => this.#trim(), TRIM_FOR_OTHERS_MS);
   }
 
+  /** Revisions between what is compacted and what is trimmed; for metrics. */
+  get lag(): number {
+    return Math.max(0, this.#options.store.head.compactRevision - this.#trimmedRevision);
+  }
+
   /** Resolves when everything that the compact revision allows to go is gone. */
   async trimmed(): Promise<void> {
     this.#trim();
@@ -157,12 +172,16 @@ export class Compactor implements AsyncDisposable {
   async #run(): Promise<void> {
     while (this.#isStale && !this.#closing.signal.aborted) {
       this.#isStale = false;
-      const { compactRevision } = this.#options.store.head;
+      const { store, now, observe } = this.#options;
+      const { compactRevision } = store.head;
+      const startMs = now();
       if (this.#compactedLast) await this.#hash(compactRevision);
       for (let done = false; !done && !this.#closing.signal.aborted;) {
         done = await this.#step(compactRevision);
       }
+      const isNew = compactRevision > this.#trimmedRevision;
       this.#trimmedRevision = compactRevision;
+      if (isNew && !this.#closing.signal.aborted) observe?.finished(now() - startMs);
     }
   }
 
@@ -188,17 +207,20 @@ export class Compactor implements AsyncDisposable {
   }
 
   async #step(upTo: number): Promise<boolean> {
-    const { store, batchSize, sleepMs = 0, log } = this.#options;
+    const { store, batchSize, sleepMs = 0, log, now, observe } = this.#options;
     await this.#released(upTo);
     if (this.#closing.signal.aborted) return false;
     // Whoever waits gets a turn between two steps.
     await new Promise<void>((resolve) => setImmediate(resolve));
     try {
-      const { done, isBusy } = await store.backend.trim({ rowsMax: batchSize, upTo });
+      const startMs = now();
+      const { done, isBusy, removed } = await store.backend.trim({ rowsMax: batchSize, upTo });
+      observe?.stepped({ ms: now() - startMs, removed });
       if (isBusy) await this.#pause(RETRY_MS);
       else if (!done && sleepMs > 0) await this.#pause(sleepMs);
       return done;
     } catch (error) {
+      observe?.stepFailed();
       log("warn", "Cannot trim what was compacted: trying again", { cause: messageOf(error) });
       await this.#pause(RETRY_MS);
       return false;

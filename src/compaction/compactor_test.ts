@@ -235,3 +235,20 @@ Deno.test("Compactor ends although something is held", async () => {
   await rig.compact(8);
   await rig[Symbol.asyncDispose]();
 });
+
+Deno.test("Compactor tells what it trims, step by step, and once for each compaction", async () => {
+  let removedRows = 0;
+  let finished = 0;
+  await using rig = await open(undefined, {
+    observe: {
+      stepped: ({ removed }) => void (removedRows += removed),
+      stepFailed: () => assert.fail("no step fails"),
+      finished: () => void finished++,
+    },
+  });
+  await rig.compact(4);
+  await rig.compactor.trimmed();
+  assert.equal(rig.compactor.lag, 0);
+  // Revisions 2 and 3 are gone.
+  assert.deepEqual([removedRows, finished], [2, 1]);
+});

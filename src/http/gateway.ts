@@ -78,6 +78,7 @@ async function serveUnary({ request, options, bounds, handlerOf }: Parts): Promi
     prepare(call, request);
     const bytes = await readMessage(request, { call, bounds, options });
     call.begin();
+    call.received(bytes);
     // The table says what kind a path is, and a service's own table agrees.
     const handle = handlerOf(request.method).handle as UnaryHandler;
     await call.answer(await handle(bytes, call));
@@ -93,12 +94,12 @@ async function serveStream({ request, options, bounds, handlerOf }: Parts): Prom
     prepare(call, request);
     if (method.methodKind === "bidi_streaming") {
       readValues(exchange, bounds, {
-        onValue: (json) => call.requests.push(encode(method, { json, options })),
+        onValue: (json) => call.push(encode(method, { json, options })),
         onEnd: () => call.requests.end(),
         onFailure: (error) => call.breakOff(error),
       });
     } else {
-      call.requests.push(await readMessage(request, { call, bounds, options }));
+      call.push(await readMessage(request, { call, bounds, options }));
       call.requests.end();
     }
     call.begin();

@@ -3,8 +3,9 @@
 import { Buffer } from "node:buffer";
 import type { DescMethod } from "@bufbuild/protobuf";
 import { GRPC, StatusError } from "../errors.ts";
-import type { CallContext, MessageParts, StreamCall } from "../transport/call.ts";
-import type { CallObserver, CallSet } from "../transport/calls.ts";
+import type { CallContext, MessageParts, Method, StreamCall } from "../transport/call.ts";
+import type { CallFacts, CallObserver, CallSet, MethodObserver } from "../transport/calls.ts";
+import { partsLength } from "../transport/framing.ts";
 import { TIMER_MS_MAX } from "../transport/grpc_timeout.ts";
 import { MessageQueue } from "../transport/message_queue.ts";
 import { canceled, deadlineExceeded, type Status, type StatusMapper } from "../transport/status.ts";
@@ -21,6 +22,13 @@ export const ANSWER_HEADERS = {
   "Grpc-Metadata-Content-Type": "application/grpc",
 };
 
+const KINDS: Readonly<Record<DescMethod["methodKind"], Method["kind"]>> = {
+  unary: "unary",
+  server_streaming: "server-stream",
+  client_streaming: "bidi",
+  bidi_streaming: "bidi",
+};
+
 /** What all calls of a gateway share. */
 export interface GatewayCallOptions {
   readonly calls: CallSet;
@@ -34,12 +42,16 @@ export interface GatewayRequest {
 }
 
 /** A call with one answer. */
-export class GatewayCall implements CallContext {
+export class GatewayCall implements CallContext, CallFacts {
   protected readonly exchange: Exchange;
   protected readonly method: DescMethod;
   readonly #options: GatewayCallOptions;
   readonly #controller = new AbortController();
   readonly #path: string;
+  protected readonly observer: MethodObserver | undefined;
+  requestMessage: Uint8Array | undefined;
+  responseMessage: MessageParts | undefined;
+  #startMs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isCounted = false;
   #isOver = false;
@@ -49,6 +61,7 @@ export class GatewayCall implements CallContext {
     this.method = method;
     this.#options = options;
     this.#path = grpcPathOf(method);
+    this.observer = options.observe?.(this.#path, KINDS[method.methodKind]);
     options.calls.add(this);
     exchange.onClose(() => this.abort(canceled()));
   }
@@ -93,7 +106,14 @@ export class GatewayCall implements CallContext {
   /** From here on it counts as a call. */
   begin(): void {
     this.#isCounted = true;
-    this.#options.observe?.started(this.#path);
+    this.#startMs = performance.now();
+    this.observer?.started();
+  }
+
+  /** Notes the one request. */
+  received(message: Uint8Array): void {
+    this.requestMessage = message;
+    this.observer?.received(message.byteLength);
   }
 
   /** Ends the call with what was thrown. */
@@ -120,7 +140,9 @@ export class GatewayCall implements CallContext {
     const json = isLarge(parts)
       ? await jsonOfLargeMessage(this.method.output, parts)
       : jsonOfMessage(this.method.output, parts);
+    this.responseMessage = parts;
     if (!this.finish(GRPC.OK)) return;
+    this.observer?.sent(partsLength(parts));
     this.exchange.respond(200, {
       ...ANSWER_HEADERS,
       "Content-Length": String(Buffer.byteLength(json)),
@@ -134,7 +156,7 @@ export class GatewayCall implements CallContext {
     this.#isOver = true;
     clearTimeout(this.#timer);
     this.#options.calls.delete(this);
-    if (this.#isCounted) this.#options.observe?.finished(this.#path, code);
+    if (this.#isCounted) this.observer?.finished(code, performance.now() - this.#startMs, this);
     return true;
   }
 
@@ -165,8 +187,15 @@ export class GatewayStreamCall extends GatewayCall implements StreamCall {
     return false;
   }
 
+  /** Takes one message of the client. */
+  push(message: Uint8Array): void {
+    this.observer?.received(message.byteLength);
+    this.requests.push(message);
+  }
+
   send(message: MessageParts): boolean {
     if (this.isOver) return false;
+    this.observer?.sent(partsLength(message));
     this.#respond(200);
     this.#write(`{"result":${escapeHtml(jsonOfMessage(this.method.output, message))}}\n`);
     return this.#bufferedBytes < STREAM_BUFFER_BYTES_MAX;

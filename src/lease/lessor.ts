@@ -34,12 +34,24 @@ export interface LessorOptions {
   /** Shortest TTL in seconds; a shorter one is raised to it. Default: etcd's. */
   readonly ttlMin?: number;
   readonly log: (level: "warn" | "info", message: string, fields?: Record<string, unknown>) => void;
+  /** Told the TTL of each lease that is granted; for metrics. */
+  readonly onGrant?: (ttl: number) => void;
+}
+
+/** What this server has done since its start; for metrics. */
+export interface LeaseCounts {
+  granted: number;
+  renewed: number;
+  /** Also those that had expired. */
+  revoked: number;
+  expired: number;
 }
 
 /** Times a random id is drawn again because it is taken. */
 const ID_DRAWS_MAX = 8;
 
 export class Lessor implements AsyncDisposable {
+  readonly counts: LeaseCounts = { granted: 0, renewed: 0, revoked: 0, expired: 0 };
   readonly #options: LessorOptions;
   #timer: ReturnType<typeof setInterval> | undefined;
   /** When the next lease may expire; `Infinity` if there are none. */
@@ -69,6 +81,13 @@ export class Lessor implements AsyncDisposable {
 
   /** @throws {EtcdError} `leaseExists` for an id of the client's choice that is taken; see `grantCommand` */
   async grant(id: bigint, ttl: number, permit?: Permit): Promise<Granted> {
+    const granted = await this.#grant(id, ttl, permit);
+    this.counts.granted++;
+    this.#options.onGrant?.(granted.ttl);
+    return granted;
+  }
+
+  async #grant(id: bigint, ttl: number, permit?: Permit): Promise<Granted> {
     const { store, randomId, ttlMin } = this.#options;
     const wish = { ttl, ...(ttlMin === undefined ? {} : { ttlMin }) };
     if (id !== 0n) return await store.submit(grantCommand({ id, ...wish }, store.alarms, permit));
@@ -84,13 +103,17 @@ export class Lessor implements AsyncDisposable {
     }
   }
 
-  renew(id: bigint, permit?: Permit): Promise<{ ttl: number; revision: number }> {
-    return this.#options.store.submit(renewCommand(id, permit));
+  async renew(id: bigint, permit?: Permit): Promise<{ ttl: number; revision: number }> {
+    const renewed = await this.#options.store.submit(renewCommand(id, permit));
+    if (renewed.ttl > 0) this.counts.renewed++;
+    return renewed;
   }
 
-  revoke(id: bigint, permit?: Permit): Promise<{ revision: number }> {
+  async revoke(id: bigint, permit?: Permit): Promise<{ revision: number }> {
     const { store } = this.#options;
-    return store.submit(revokeCommand(id, store.alarms, permit));
+    const revoked = await store.submit(revokeCommand(id, store.alarms, permit));
+    this.counts.revoked++;
+    return revoked;
   }
 
   /** The lease, or `null`, and its keys if they are wanted. */
@@ -161,6 +184,9 @@ export class Lessor implements AsyncDisposable {
       const revoked = await Promise.all(
         expired.map(({ id }) => store.submit(expireCommand(id, store.alarms))),
       );
+      const count = revoked.filter(Boolean).length;
+      this.counts.expired += count;
+      this.counts.revoked += count;
       // Renewed at the last moment, or not to be revoked just now: the next look tells.
       if (revoked.includes(false)) this.#nextExpiryMs = before;
     } catch (error) {

@@ -20,6 +20,7 @@ import { readTxn } from "../mvcc/read_txn.ts";
 import { containsPut, isReadOnly } from "../mvcc/txn.ts";
 import type { RangeOp, Read } from "../mvcc/types.ts";
 import type { CallContext, MessageParts, StreamCall } from "../transport/call.ts";
+import { countTxn } from "./txn_counts.ts";
 import { checkKeySize } from "./check_key_size.ts";
 import { checkDuplicates } from "./check_duplicates.ts";
 import { checkDelete, checkPut, checkRange, checkStreamable, checkTxn } from "./check.ts";
@@ -97,6 +98,7 @@ async function range(
   checkRange(request);
   const { store, header, authority } = options;
   const op = toRange(request);
+  store.counts.ranges++;
   if (canStream(op)) {
     const read = () => restartIfOvertaken(() => pagedRange(options, { op, call }));
     return (authority.isOff ? await read() : await authority.read(call, op, read)).parts;
@@ -163,6 +165,7 @@ async function txn(
     const { backend, reader } = store;
     const read = () => readTxn({ backend, reader, call }, op);
     const result = authority.isOff ? await read() : await authority.read(call, op, read);
+    countTxn(store.counts, { op, result });
     return [encodeTxn(result, fullHeader(header, result.revision))];
   }
   const permit = await options.authority.permit(call);
@@ -171,6 +174,7 @@ async function txn(
   if (quota.bytesMax > 0 && containsPut(op)) await quota.check(costOf(op));
   const command = txnCommand(op, { alarms: store.alarms, bytes: bytes.length, permit });
   const result = await store.submit(command);
+  countTxn(store.counts, { op, result });
   return [encodeTxn(result, fullHeader(header, result.revision))];
 }
 
@@ -179,12 +183,13 @@ function checkSize({ requestBytesMax }: ServiceOptions, bytes: Uint8Array): void
 }
 
 async function rangeStream(options: ServiceOptions, call: StreamCall): Promise<void> {
-  const { header } = options;
+  const { header, store } = options;
   for await (const bytes of call.requests) {
     const request = decodeStreamed(RangeRequestSchema, bytes);
     checkRange(request);
     const op = toRange(request);
     checkStreamable(op);
+    store.counts.ranges++;
     try {
       for await (const part of rangeParts(options, { op, call })) {
         const fields = part.isLast ? fullHeader(header, part.revision) : null;

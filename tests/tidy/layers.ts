@@ -70,6 +70,21 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/transport/",
   ],
 
+  // What is told of the server besides: knows its parts, and no part knows it.
+  "src/metrics/": [
+    ...ENGINE,
+    "gen/",
+    "deno.json",
+    "src/config.ts",
+    "src/membership.ts",
+    "src/transport/",
+    "src/services/",
+    "src/watch/",
+    "src/lease/",
+    "src/compaction/",
+  ],
+  "src/slow_requests.ts": ["gen/", "src/log.ts", "src/transport/"],
+
   // The process.
   "src/cli/": [CONTRACT, "deno.json", "src/config.ts", "src/log.ts"],
   "src/main.ts": [

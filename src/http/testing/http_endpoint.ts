@@ -41,10 +41,12 @@ export async function startHttpEndpoint(options: HttpEndpointOptions = {}): Prom
     access: { cors: [], hostWhitelist: [], ignoresClientNames: () => false },
     enableGateway: true,
     onDefect: (error) => defects.push(error),
-    observeCalls: {
-      started: (path) => events.push(`started ${path}`),
-      finished: (path, code) => events.push(`finished ${path} ${code}`),
-    },
+    observeCalls: (path) => ({
+      started: () => events.push(`started ${path}`),
+      received() {},
+      sent() {},
+      finished: (code) => events.push(`finished ${path} ${code}`),
+    }),
   });
   const client = await listenFor((socket) => http.accept(socket));
   const metrics = await listenFor((socket) => http.accept(socket, "metrics" satisfies HttpFace));

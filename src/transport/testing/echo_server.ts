@@ -127,10 +127,12 @@ export async function startEchoServer(options: EchoServerOptions = {}): Promise<
     keepalive: { intervalMs: 7_200_000, timeoutMs: 20_000, minPingIntervalMs: 5_000 },
     hotPath: true,
     onDefect: (error, path) => defects.push({ error, path }),
-    observe: {
-      started: (path) => events.push(`started ${path}`),
-      finished: (path, code) => events.push(`finished ${path} ${code}`),
-    },
+    observe: (path) => ({
+      started: () => events.push(`started ${path}`),
+      received: () => {},
+      sent: () => {},
+      finished: (code) => events.push(`finished ${path} ${code}`),
+    }),
     ...options.grpc,
   });
   const listener = await listen({
