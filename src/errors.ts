@@ -40,6 +40,11 @@ const ETCD_ERRORS = {
   leaseExists: [GRPC.FAILED_PRECONDITION, "etcdserver: lease already exists"],
   leaseTtlTooLarge: [GRPC.OUT_OF_RANGE, "etcdserver: too large lease TTL"],
   memberNotFound: [GRPC.NOT_FOUND, "etcdserver: member not found"],
+  // etcd gives this one no code of its own.
+  notEnoughStartedMembers: [
+    GRPC.UNKNOWN,
+    "etcdserver: re-configuration failed due to not enough started members",
+  ],
   badMemberUrls: [GRPC.INVALID_ARGUMENT, "etcdserver: given member URLs are invalid"],
   notLearner: [GRPC.FAILED_PRECONDITION, "etcdserver: can only promote a learner member"],
   badLeaderTransferee: [GRPC.FAILED_PRECONDITION, "etcdserver: bad leader transferee"],

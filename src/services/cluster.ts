@@ -57,7 +57,8 @@ export function clusterMethods(options: ClusterServiceOptions): ServiceMethods {
         { request: MemberRemoveRequestSchema, response: MemberRemoveResponseSchema },
         async (request, context) => {
           await authority.requireAdmin(context);
-          await checkMember(membership, request.ID);
+          const members = await checkMember(membership, request.ID);
+          if (members.length === 1) throw new EtcdError("notEnoughStartedMembers");
           throw new StatusError(
             GRPC.FAILED_PRECONDITION,
             "rhino: members are not removed by a call: stop the server",
@@ -111,10 +112,18 @@ function memberMessage(
   return { ID: member.id, name: member.name, peerURLs: [], clientURLs, isLearner: false };
 }
 
-/** @throws {EtcdError} `memberNotFound` */
-async function checkMember(membership: Membership, id: bigint): Promise<void> {
+/**
+ * All members, of whom the one is.
+ *
+ * @throws {EtcdError} `memberNotFound`
+ */
+async function checkMember(
+  membership: Membership,
+  id: bigint,
+): Promise<readonly ClusterMember[]> {
   const members = await membership.list();
   if (!members.some((member) => member.id === id)) throw new EtcdError("memberNotFound");
+  return members;
 }
 
 /** The rule of etcd's `types.NewURLs`: at least one, each `scheme://host:port` without a path. */

@@ -13,9 +13,13 @@ const OUTPUT_LENGTH_MAX = 64 * 1024;
 export interface DatabaseProcessOptions {
   readonly command: string;
   readonly args: readonly string[];
+  /** Added to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Where it works and has its data; removed if the test run dies. */
   readonly dir: string;
   readonly user: UserIds | undefined;
+  /** A file that begins with the number of another process that must not outlive the test run. */
+  readonly pidFile?: string;
   /** What its log says once it takes connections. */
   readonly readyText: string;
 }
@@ -29,11 +33,13 @@ export class DatabaseProcess {
   #output = "";
   #running = true;
 
-  constructor({ command, args, dir, user, readyText }: DatabaseProcessOptions) {
+  constructor(options: DatabaseProcessOptions) {
+    const { command, args, env = {}, dir, user, readyText } = options;
     this.#command = command;
     this.#readyText = readyText;
     this.#child = new Deno.Command(command, {
       args: [...args],
+      env,
       cwd: dir,
       ...user,
       stdin: "null",
@@ -42,7 +48,7 @@ export class DatabaseProcess {
       // Signals to the test run, such as Ctrl+C, must not end it under the tests' feet.
       detached: true,
     }).spawn();
-    const reaper = new Reaper({ pid: this.#child.pid, dir });
+    const reaper = new Reaper({ pid: this.#child.pid, dir, pidFile: options.pidFile });
     const read = this.#read(this.#child.stderr);
     this.#ended = this.#child.status.then(async (status) => {
       this.#running = false;
