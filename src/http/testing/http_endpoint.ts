@@ -20,6 +20,7 @@ export interface HttpEndpointOptions {
   readonly methods?: Readonly<Record<string, Method>>;
   readonly metrics?: () => Promise<{ contentType: string; body: string }>;
   readonly maxReceiveBytes?: number;
+  readonly hostWhitelist?: readonly string[];
 }
 
 export async function startHttpEndpoint(options: HttpEndpointOptions = {}): Promise<HttpEndpoint> {
@@ -38,7 +39,11 @@ export async function startHttpEndpoint(options: HttpEndpointOptions = {}): Prom
     },
     versions: () => ({ server: "3.7.1", cluster: "3.7.0", storage: "3.7.0" }),
     maxReceiveBytes: options.maxReceiveBytes ?? 1_024,
-    access: { cors: [], hostWhitelist: [], ignoresClientNames: () => false },
+    access: {
+      cors: [],
+      hostWhitelist: options.hostWhitelist ?? [],
+      ignoresClientNames: () => false,
+    },
     enableGateway: true,
     onDefect: (error) => defects.push(error),
     observeCalls: (path) => ({
