@@ -222,6 +222,7 @@ function prepareTls({ config, dataFolder, log }: ListenersOptions): Tls | undefi
         `for client url ${urlText(secure)} with HTTPS scheme`,
     );
   }
+  if (config.trustedCaFile === "") warnOfUnused(config, log);
   if (hasFiles && config.autoTls) log("warn", "--auto-tls is not needed: a certificate is given");
   const files = hasFiles ? config : autoTlsFiles({
     dataFolder,
@@ -245,6 +246,16 @@ function prepareTls({ config, dataFolder, log }: ListenersOptions): Tls | undefi
     log("warn", "this cipher suite is not available", { name });
   }
   return tls;
+}
+
+/** As with etcd these do nothing unless clients are asked for certificates; an operator may think otherwise. */
+function warnOfUnused(config: Config, log: Log): void {
+  if (config.clientCrlFile !== "") {
+    log("warn", "--client-crl-file has no effect without --trusted-ca-file");
+  }
+  if (config.clientCertAllowedHostnames.length > 0) {
+    log("warn", "--client-cert-allowed-hostname has no effect without --trusted-ca-file");
+  }
 }
 
 /** Between two lines about refused clients, as there may be any number of them. */

@@ -55,6 +55,21 @@ tlsTest("Listeners: with TLS too, HTTP has URLs of its own", async (target) => {
   assert.match((await answer).toString(), /^HTTP\/1\.1 /);
 });
 
+tlsTest("Listeners: one address may be served with and without TLS", async (target) => {
+  await using certificates = await makeCertificates();
+  const { server: { cert, key }, authority, dir } = certificates;
+  await using server = await startTlsServer(target, {
+    certFile: cert,
+    keyFile: key,
+    dataDir: `${dir}/data`,
+    mixed: true,
+  });
+  const { port } = server;
+  assert.equal((await probe({ port, ca: authority.cert })).isServed, true);
+  assert.equal((await answerTo(port, PREFACE)).charCodeAt(3), 4);
+  assert.match(await answerTo(port, GET), /^HTTP\/1\.1 /);
+});
+
 tlsTest("Listeners: metrics on a plain URL need no certificate", async (target) => {
   await using certificates = await makeCertificates();
   const { server: { cert, key }, authority, dir } = certificates;

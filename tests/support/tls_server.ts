@@ -2,7 +2,7 @@
 
 import { makeConfig } from "../../src/config.ts";
 import { startServer } from "../../src/server.ts";
-import { freePorts } from "./free_port.ts";
+import { freePort, freePorts } from "./free_port.ts";
 import { oracleTools, whyNoOracle } from "./oracle.ts";
 import { ServerProcess } from "./server_process.ts";
 import { testTargets } from "./targets.ts";
@@ -23,6 +23,8 @@ export interface TlsServerOptions {
   readonly dataDir: string;
   /** Default `https`. */
   readonly scheme?: "http" | "https";
+  /** Serves both schemes on its port. */
+  readonly mixed?: boolean;
   /** Listens there instead of on a port. */
   readonly unixPath?: string;
   /** Serves HTTP on another port, and gRPC alone on the first one. */
@@ -47,11 +49,14 @@ export function startTlsServer(target: TlsTarget, options: TlsServerOptions): Pr
 }
 
 async function startRhino(options: TlsServerOptions): Promise<TlsServer> {
-  const { dataDir, scheme = "https", unixPath, splitHttp, metrics, ...values } = options;
-  const url = { scheme, host: "127.0.0.1", port: 0 };
+  const { dataDir, scheme = "https", mixed, unixPath, splitHttp, metrics, ...values } = options;
+  const url = { scheme, host: "127.0.0.1", port: mixed ? await freePort() : 0 };
   const config = makeConfig({
     ...values,
-    listenClientUrls: [unixPath === undefined ? url : { scheme: "unix", host: unixPath, port: 0 }],
+    listenClientUrls: [
+      unixPath === undefined ? url : { scheme: "unix", host: unixPath, port: 0 },
+      ...mixed ? [{ ...url, scheme: "http" } as const] : [],
+    ],
     listenClientHttpUrls: splitHttp ? [url] : [],
     listenMetricsUrls: metrics ? [{ ...url, scheme: "http" }] : [],
     endpoint: `${dataDir}/state.db`,
@@ -79,7 +84,7 @@ const FLAGS = {
 } as const;
 
 async function startEtcd(options: TlsServerOptions): Promise<TlsServer> {
-  const { dataDir, scheme = "https", unixPath, splitHttp, metrics } = options;
+  const { dataDir, scheme = "https", mixed, unixPath, splitHttp, metrics } = options;
   const { etcd } = await oracleTools();
   const [port = 0, peerPort = 0, secondPort = 0] = await freePorts(3);
   const url = unixPath === undefined ? `${scheme}://127.0.0.1:${port}` : `unix://${unixPath}`;
@@ -90,7 +95,7 @@ async function startEtcd(options: TlsServerOptions): Promise<TlsServer> {
   });
   const process = new ServerProcess(etcd, [
     `--data-dir=${dataDir}`,
-    `--listen-client-urls=${url}`,
+    `--listen-client-urls=${mixed ? `${url},http://127.0.0.1:${port}` : url}`,
     `--advertise-client-urls=${url}`,
     `--listen-peer-urls=${peerUrl}`,
     `--initial-advertise-peer-urls=${peerUrl}`,
