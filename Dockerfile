@@ -21,6 +21,8 @@ VOLUME /data
 EXPOSE 2379
 STOPSIGNAL SIGTERM
 ENV RHINO_ENDPOINT=/data/db/state.db
+# Snapshots are made in a file, of which only /data has room.
+ENV TMPDIR=/data
 ENTRYPOINT ["deno", "run", "--quiet", "--cached-only", "--frozen", "--no-prompt", \
   "--permission-set=serve", "--allow-read=/data,/app", "--allow-write=/data", \
   "--v8-flags=--min-semi-space-size=4,--max-semi-space-size=8", "src/main.ts"]

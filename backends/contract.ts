@@ -186,6 +186,8 @@ export interface Backend {
   readonly capabilities: Capabilities;
   /** Made once when the store was created; the same over restarts and for all servers. */
   readonly clusterId: bigint;
+  /** Folder of the store's own files, where there is room for more; none if they are not on this machine. */
+  readonly folder?: string;
 
   head(): Promise<Head>;
 
@@ -292,6 +294,8 @@ export interface OpenOptions {
   readonly createSchema: boolean;
   /** Milliseconds between two appends over which the lease clock does not stand still; see `LeaseChange`. */
   readonly leaseGapMs: number;
+  /** Whether commits never wait for the disk; a store on a database server takes no notice. Default: they do. */
+  readonly unsafeNoSync?: boolean;
   /** Milliseconds since the epoch. For stores whose clock is this process's. */
   readonly now: () => number;
   /** A random 64-bit id, never 0; for the cluster id of a new store. */
@@ -302,6 +306,11 @@ export interface OpenOptions {
     message: string,
     fields?: Record<string, unknown>,
   ) => void;
+  /**
+   * Told how long the store took for something, by the backend's own name for it: a statement, or all of one call where its
+   * statements are too quick to be looked at one by one. Names are few. Must not throw.
+   */
+  readonly onStatement?: ((name: string, ms: number) => void) | undefined;
 }
 
 /** What a backend module exports. */

@@ -47,6 +47,11 @@ export class Membership implements AsyncDisposable {
     return this.#members.every(({ id }) => id === this.#options.id);
   }
 
+  /** How many were there when this was looked at last. */
+  get size(): number {
+    return this.#members.length;
+  }
+
   /** The member told as the leader. */
   get leaderId(): bigint {
     return this.#members[0]?.id ?? this.#options.id;

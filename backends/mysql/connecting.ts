@@ -1,6 +1,6 @@
 /** Sessions that are ready to use: with the first host that takes writes, and with settings of ours. */
 
-import { BackendError } from "../contract.ts";
+import { BackendError, type OpenOptions } from "../contract.ts";
 import { codeOf, networkReason, oneLine, showHost } from "../sql/reasons.ts";
 import { readFailure, serverErrno } from "./errors.ts";
 import { fillIn } from "./literals.ts";
@@ -35,7 +35,10 @@ export interface ConnectOptions {
 export type Connect = (options: ConnectOptions) => Promise<Connected>;
 
 /** Makes sessions. Begins with the host that served last. */
-export function createConnect(location: Location): Connect {
+export function createConnect(
+  location: Location,
+  onStatement: OpenOptions["onStatement"],
+): Connect {
   const { hosts } = location;
   let first = 0;
   return async (options) => {
@@ -43,7 +46,7 @@ export function createConnect(location: Location): Connect {
     for (let tried = 0; tried < hosts.length; tried++) {
       const at = (first + tried) % hosts.length;
       try {
-        const connected = await connectTo(location, at, options);
+        const connected = await connectTo(location, at, { ...options, onStatement });
         first = at;
         return connected;
       } catch (error) {
@@ -57,16 +60,16 @@ export function createConnect(location: Location): Connect {
 async function connectTo(
   location: Location,
   at: number,
-  options: ConnectOptions,
+  { onStatement, ...options }: ConnectOptions & Pick<OpenOptions, "onStatement">,
 ): Promise<Connected> {
   const host = location.hosts[at];
   if (host === undefined) throw new RangeError(`no host ${at}`);
   let session: Session;
   try {
-    session = await openSession(location, { host, usesTls: true });
+    session = await openSession(location, { host, usesTls: true, onStatement });
   } catch (error) {
     if (!location.takesPlain || codeOf(error) !== "HANDSHAKE_NO_SSL_SUPPORT") throw error;
-    session = await openSession(location, { host, usesTls: false });
+    session = await openSession(location, { host, usesTls: false, onStatement });
   }
   const timer = setTimeout(() => session.destroy(), SET_UP_TIMEOUT_MS);
   try {

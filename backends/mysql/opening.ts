@@ -30,7 +30,7 @@ export async function openStore(endpoint: string, options: OpenOptions): Promise
   if (location.ignored.length > 0) {
     options.log("warn", "URL parameters have no effect on MySQL", { parameters: location.ignored });
   }
-  const connect = createConnect(location);
+  const connect = createConnect(location, options.onStatement);
   let session: Session | undefined;
   try {
     const connected = await connect({ locksLittle: false });

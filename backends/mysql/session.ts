@@ -2,11 +2,12 @@
 
 import { connect as connectSocket, type Socket } from "node:net";
 import { type Connection, type ConnectionOptions, createConnection } from "mysql2";
-import { BackendError } from "../contract.ts";
+import { BackendError, type OpenOptions } from "../contract.ts";
 import type { HostPort } from "../sql/endpoint.ts";
 import { breaksConnection } from "./errors.ts";
 import type { Location } from "./location.ts";
 import { packQueries } from "./packets.ts";
+import { queryName } from "./query_name.ts";
 
 /** For reaching the server and for all that comes before the first statement. */
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -17,6 +18,14 @@ const FAREWELL_MS = 200;
 
 /** A cell is a number, for an integer beyond 2^53 a string, a Buffer for anything else, or null. */
 export type Row = readonly unknown[];
+
+interface SessionParts {
+  readonly host: HostPort;
+  readonly connection: Connection;
+  readonly socket: Socket;
+  /** Told how long each query took. */
+  readonly onStatement: OpenOptions["onStatement"];
+}
 
 export class Session {
   readonly host: HostPort;
@@ -34,13 +43,15 @@ export class Session {
    * that runs then fails; but between two statements of one query nobody is told, and what follows runs on its own.
    */
   isClustered = false;
+  readonly #onStatement: OpenOptions["onStatement"];
   #running = 0;
   #isBroken = false;
   #isEnding = false;
 
-  constructor(host: HostPort, connection: Connection, socket: Socket) {
+  constructor({ host, connection, socket, onStatement }: SessionParts) {
     this.host = host;
     this.#connection = connection;
+    this.#onStatement = onStatement;
     this.#socket = socket;
     // Told of what breaks while nothing runs, too; a call that runs is told by its callback.
     connection.on("error", () => this.#isBroken = true);
@@ -101,8 +112,10 @@ export class Session {
     }
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     this.#running++;
+    const startMs = performance.now();
     this.#connection.query(text, (error, result) => {
       this.#running--;
+      this.#onStatement?.(queryName(text), performance.now() - startMs);
       if (!error) return resolve(result);
       if (breaksConnection(error)) this.#isBroken = true;
       reject(error);
@@ -127,12 +140,13 @@ export class Session {
 export interface ConnectOptions {
   readonly host: HostPort;
   readonly usesTls: boolean;
+  readonly onStatement?: OpenOptions["onStatement"];
 }
 
 /** Connects and logs in; settles within `CONNECT_TIMEOUT_MS`. Throws what the driver throws. */
 export async function openSession(
   { user, password, database, tls }: Location,
-  { host, usesTls }: ConnectOptions,
+  { host, usesTls, onStatement }: ConnectOptions,
 ): Promise<Session> {
   const socket = host.host.startsWith("/")
     ? connectSocket(host.host)
@@ -161,7 +175,7 @@ export async function openSession(
   const connection = createConnection(options);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   connection.connect((error) => error ? reject(error) : resolve());
-  const session = new Session(host, connection, socket);
+  const session = new Session({ host, connection, socket, onStatement });
   try {
     await promise;
   } catch (error) {

@@ -16,6 +16,7 @@ export interface ConnectorOptions {
   readonly settings: Settings;
   readonly statements: Statements;
   readonly log: OpenOptions["log"];
+  readonly onStatement?: OpenOptions["onStatement"];
 }
 
 export class Connector {
@@ -73,13 +74,14 @@ export class Connector {
 
   /** With `prefer`, a server that has no TLS is spoken to without, from then on. */
   async #connectTo(host: HostPort): Promise<Session> {
-    const { settings, statements } = this.#options;
+    const { settings, statements, onStatement } = this.#options;
     const connect = (tls: ConnectionOptions | null) =>
       Session.connect({
         settings,
         statements,
         host,
         tls,
+        onStatement,
         // A pooler has shown that it does not keep them for us.
         onLostStatement: () => this.#mayPrepare = false,
       });

@@ -20,7 +20,8 @@ export async function open(endpoint: string, options: OpenOptions): Promise<Back
     options.log("warn", "URL parameters have no effect on PostgreSQL", { parameters: ignored });
   }
   const statements = statementsFor(schema);
-  const connector = new Connector({ settings, statements, log: options.log });
+  const { log, onStatement } = options;
+  const connector = new Connector({ settings, statements, log, onStatement });
   const first = await connectFirst(() => connector.connect());
   try {
     const { clusterId } = await openStore(first, { schema, options });

@@ -4,7 +4,7 @@ import type { Buffer } from "node:buffer";
 import type { ConnectionOptions } from "node:tls";
 // @ts-types="@types/pg"
 import pg from "pg";
-import { BackendError } from "../contract.ts";
+import { BackendError, type OpenOptions } from "../contract.ts";
 import type { HostPort } from "../sql/endpoint.ts";
 import { hasLostStatement, isReadOnly } from "./errors.ts";
 import { type RawRow, tapRows } from "./raw_rows.ts";
@@ -26,6 +26,8 @@ export interface SessionOptions {
   readonly statements: Statements;
   readonly host: HostPort;
   readonly tls: ConnectionOptions | null;
+  /** Told how long each statement took. */
+  readonly onStatement: OpenOptions["onStatement"];
   /** Told when a prepared statement is not there any more, or was there already. */
   readonly onLostStatement: () => void;
 }
@@ -40,6 +42,7 @@ export class Session {
   readonly #client: pg.Client;
   readonly #statements: Statements;
   readonly #onLostStatement: () => void;
+  readonly #onStatement: OpenOptions["onStatement"];
   #onRow: ((row: RawRow) => void) | null = null;
   #rowError: unknown = null;
   #isBroken = false;
@@ -47,10 +50,12 @@ export class Session {
   #isBusy = false;
   #keepsStatements = false;
 
-  private constructor({ settings, statements, host, tls, onLostStatement }: SessionOptions) {
+  private constructor(options: SessionOptions) {
+    const { settings, statements, host, tls } = options;
     this.host = host;
     this.#statements = statements;
-    this.#onLostStatement = onLostStatement;
+    this.#onLostStatement = options.onLostStatement;
+    this.#onStatement = options.onStatement;
     const client = new pg.Client({
       host: host.host,
       port: host.port,
@@ -131,7 +136,8 @@ export class Session {
     const text = this.#statements[name];
     // Columns in binary form, which the simple protocol, that of statements without values, does not have.
     const query = { text, values: [...values], binary: true, queryMode: "extended" };
-    return this.#send(this.#keepsStatements ? { ...query, name: `rhino_${name}` } : query, onRow);
+    const prepared = this.#keepsStatements ? { ...query, name: `rhino_${name}` } : query;
+    return this.#send(name, prepared, onRow);
   }
 
   /** Runs one statement of few rows, which have so many columns. */
@@ -145,7 +151,7 @@ export class Session {
 
   /** Runs text of several statements, without parameters and rows. */
   script(name: StatementName): Promise<void> {
-    return this.#send({ text: this.#statements[name] }, null);
+    return this.#send(name, { text: this.#statements[name] }, null);
   }
 
   /** Text that is not among the statements, for `LISTEN` takes no parameter. */
@@ -153,7 +159,7 @@ export class Session {
     this.#client.on("notification", (told) => {
       if (told.channel === channel) listener(told.payload ?? "");
     });
-    return this.#send({ text: `LISTEN ${pg.escapeIdentifier(channel)}` }, null);
+    return this.#send("listen", { text: `LISTEN ${pg.escapeIdentifier(channel)}` }, null);
   }
 
   /** Ends the connection: politely if nothing is under way, for what is would hold it up. */
@@ -166,13 +172,18 @@ export class Session {
     void this.ended.then(() => clearTimeout(timer));
   }
 
-  async #send(query: pg.QueryConfig, onRow: ((row: RawRow) => void) | null): Promise<void> {
+  async #send(
+    name: StatementName | "listen",
+    query: pg.QueryConfig,
+    onRow: ((row: RawRow) => void) | null,
+  ): Promise<void> {
     if (this.#isBroken) {
       throw new BackendError("unavailable", "the connection to PostgreSQL is gone");
     }
     this.#onRow = onRow;
     this.#rowError = null;
     this.#isBusy = true;
+    const startMs = performance.now();
     try {
       await this.#client.query(query);
     } catch (error) {
@@ -181,6 +192,7 @@ export class Session {
       if (isLost || isReadOnly(error)) this.#isBroken = true;
       throw error;
     } finally {
+      this.#onStatement?.(name, performance.now() - startMs);
       this.#isBusy = false;
       this.#onRow = null;
     }

@@ -1,5 +1,6 @@
 /** The contract over one SQLite file. Every SQL call is synchronous, so each method reads one moment. */
 
+import { dirname } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import {
   type Backend,
@@ -61,6 +62,7 @@ export class SqliteBackend implements Backend {
     batchRowsMax: SUBS_MAX,
   };
   readonly clusterId: bigint;
+  readonly folder: string;
   readonly #opened: OpenedDatabase;
   readonly #options: OpenOptions;
   readonly #durability: Durability;
@@ -80,11 +82,13 @@ export class SqliteBackend implements Backend {
     this.#head = stored.head;
     this.#leaseTime = stored;
     this.clusterId = stored.clusterId;
+    this.folder = dirname(path);
     this.#durability = new Durability({
       file: tuning.wrapWal(opened.walFile),
-      mode: tuning.syncMode,
+      mode: options.unsafeNoSync === true ? "never" : tuning.syncMode,
       firstSyncMs: opened.syncMs,
       log,
+      onSync: (ms) => options.onStatement?.("sync", ms),
       onFailure: () => this.#checkpointer.stop(),
     });
     this.#checkpointer = new Checkpointer({
@@ -106,16 +110,29 @@ export class SqliteBackend implements Backend {
   }
 
   /** Runs one read inside one SQL transaction. */
-  #read<T>(call: (database: Database) => T): Promise<T> {
-    return this.#readOnce((database) => inReadTransaction(database, call));
+  #read<T>(name: string, call: (database: Database) => T): Promise<T> {
+    return this.#readOnce(name, (database) => inReadTransaction(database, call));
   }
 
   /** Runs one read of one statement. The answer waits until what it saw is on disk. */
-  async #readOnce<T>(call: (database: Database) => T): Promise<T> {
-    const answer = call(this.#usable());
+  async #readOnce<T>(name: string, call: (database: Database) => T): Promise<T> {
+    const database = this.#usable();
+    const answer = this.#timed(name, () => call(database));
     const settled = this.#durability.settled();
     if (settled !== null) await settled;
     return answer;
+  }
+
+  /** SQLite takes some microseconds for a statement, and a clock is not much quicker: so calls are timed whole. */
+  #timed<T>(name: string, call: () => T): T {
+    const { onStatement } = this.#options;
+    if (onStatement === undefined) return call();
+    const startMs = performance.now();
+    try {
+      return call();
+    } finally {
+      onStatement(name, performance.now() - startMs);
+    }
   }
 
   /** Waits while the database must not be changed. */
@@ -151,7 +168,7 @@ export class SqliteBackend implements Backend {
       leases: loadLeases(database, { ids: query.leases, clockMs: this.#leaseClockMs }),
       records: loadRecords(database, query.records),
     });
-    return isOne ? this.#readOnce(read) : this.#read(read);
+    return isOne ? this.#readOnce("load", read) : this.#read("load", read);
   }
 
   async range(query: RangeQuery): Promise<RangePage> {
@@ -160,7 +177,7 @@ export class SqliteBackend implements Backend {
     const revision = query.revision === 0 ? head.revision : query.revision;
     let rowBytes = 0;
     if (query.packed && !query.keysOnly && this.#past(revision) === 0) {
-      const packing = await this.#read((database) => packNewest(database, query));
+      const packing = await this.#read("pack", (database) => packNewest(database, query));
       if (packing.page !== null) return { head, kvs: [], ...packing.page };
       rowBytes = packing.rowBytes;
     }
@@ -172,7 +189,7 @@ export class SqliteBackend implements Backend {
         if (query.revision === 0) return await this.range(query);
         return { head: await this.#durableHead(), kvs: work.kvs, packed: null, more: false };
       }
-      await this.#read((database) => readSlice(database, work, this.#past(revision)));
+      await this.#read("range", (database) => readSlice(database, work, this.#past(revision)));
       if (work.start !== null) await setImmediate();
     }
     return { head, kvs: work.kvs, packed: null, more: work.more };
@@ -193,7 +210,7 @@ export class SqliteBackend implements Backend {
         return { head: await this.#durableHead(), count };
       }
       const span = { start, end: query.end, revision: this.#past(revision) };
-      const slice: Slice = await this.#read((database) => countSlice(database, span));
+      const slice: Slice = await this.#read("count", (database) => countSlice(database, span));
       count += slice.count;
       start = slice.next;
       if (start !== null) await setImmediate();
@@ -207,7 +224,7 @@ export class SqliteBackend implements Backend {
   }
 
   history(query: HistoryQuery): Promise<HistoryPage> {
-    return this.#read((database) => {
+    return this.#read("history", (database) => {
       const { rows, cutAt } = readHistory(database, query);
       return {
         head: this.#head,
@@ -230,21 +247,24 @@ export class SqliteBackend implements Backend {
   }
 
   leaseKeys(id: bigint): Promise<{ head: Head; kvs: readonly Uint8Array[] }> {
-    return this.#read(({ query }) => ({
+    return this.#read("leaseKeys", ({ query }) => ({
       head: this.#head,
       kvs: query.listLeaseKeys.all<[Uint8Array]>(id).map(([kv]) => kv),
     }));
   }
 
   leases(limit: number) {
-    return this.#read((database) => ({
+    return this.#read("leases", (database) => ({
       head: this.#head,
       leases: listLeases(database, { limit, clockMs: this.#leaseClockMs }),
     }));
   }
 
   records(prefix: string) {
-    return this.#read((database) => ({ head: this.#head, records: listRecords(database, prefix) }));
+    return this.#read(
+      "records",
+      (database) => ({ head: this.#head, records: listRecords(database, prefix) }),
+    );
   }
 
   async append(batch: Batch): Promise<void> {
@@ -257,7 +277,7 @@ export class SqliteBackend implements Backend {
     const { now, leaseGapMs } = this.#options;
     const gapMs = batch.resumesLeases ? 0 : leaseGapMs;
     const time = timeAfterAppend(this.#leaseTime, { nowMs: now(), gapMs });
-    this.#write(() => writeBatch(database, { batch, time }));
+    this.#write("append", () => writeBatch(database, { batch, time }));
     this.#head = batch.head;
     this.#leaseTime = time;
     try {
@@ -271,9 +291,9 @@ export class SqliteBackend implements Backend {
   }
 
   /** After a disk failure, what SQLite believes to be there may not be. */
-  #write<T>(call: () => T): T {
+  #write<T>(name: string, call: () => T): T {
     try {
-      return call();
+      return this.#timed(name, call);
     } catch (error) {
       if (!isDiskFailure(error)) throw error;
       this.#durability.fail("the disk failed", error);
@@ -291,7 +311,7 @@ export class SqliteBackend implements Backend {
   /** Not synced: a step that a crash takes back is made again. */
   async trim(query: TrimQuery): Promise<TrimResult> {
     const database = await this.#writable();
-    const result = this.#write(() => trimStep(database, { ...query, head: this.#head }));
+    const result = this.#write("trim", () => trimStep(database, { ...query, head: this.#head }));
     this.#checkpointer.afterCommit();
     if (result.done) this.#space.afterTrim();
     return result;

@@ -12,8 +12,8 @@
 
 import { BackendError, type OpenOptions } from "../contract.ts";
 
-/** `adaptive` for servers; the others hold one way, for tests. */
-export type SyncMode = "adaptive" | "blocking" | "awaited";
+/** `adaptive` for servers, or `never` where the operator says so; the others hold one way, for tests. */
+export type SyncMode = "adaptive" | "blocking" | "awaited" | "never";
 
 /** Above it, syncs leave the event loop. */
 const SLOW_SYNC_MS = 1.5;
@@ -38,6 +38,8 @@ export interface DurabilityOptions {
   /** What a small sync took just now, in this folder. */
   readonly firstSyncMs: number;
   readonly log: OpenOptions["log"];
+  /** Told how long each sync took. */
+  readonly onSync?: (ms: number) => void;
   /** Told once, when the disk has failed. */
   readonly onFailure: () => void;
 }
@@ -88,7 +90,8 @@ export class Durability {
   /** Takes note of a commit, and syncs it at once while that is quick. */
   committed(): void {
     this.#committed++;
-    if (this.#isAwaited) return;
+    if (this.#options.mode === "never") this.#durable = this.#committed;
+    if (this.#isAwaited || this.#options.mode === "never") return;
     const startMs = performance.now();
     try {
       this.#options.file.syncDataSync();
@@ -96,7 +99,9 @@ export class Durability {
       throw this.fail("the write-ahead log cannot be synced to disk", error);
     }
     this.#durable = this.#committed;
-    this.#observeBlocking(performance.now() - startMs);
+    const ms = performance.now() - startMs;
+    this.#options.onSync?.(ms);
+    this.#observeBlocking(ms);
   }
 
   /** Resolves when every commit made so far is on disk; `null` if that is so already. */
@@ -136,7 +141,9 @@ export class Durability {
       this.#running = null;
     }
     this.#durable = Math.max(this.#durable, reaches);
-    this.#observeAwaited(performance.now() - startMs);
+    const ms = performance.now() - startMs;
+    this.#options.onSync?.(ms);
+    this.#observeAwaited(ms);
   }
 
   #observeBlocking(ms: number): void {

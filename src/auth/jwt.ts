@@ -5,7 +5,7 @@
 
 import { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
-import { GRPC, StatusError } from "../errors.ts";
+import { EtcdError, GRPC, StatusError } from "../errors.ts";
 import { JWT_LENGTH_MAX, JWT_REMEMBERED_MAX } from "../limits.ts";
 import type { Log } from "../log.ts";
 import { type JwtSigner, makeSigner } from "./jwt_methods.ts";
@@ -197,3 +197,12 @@ function decodeBase64(text: string): Buffer | undefined {
   if (!/^[A-Za-z0-9_-]*$/.test(text) || text.length % 4 === 1) return undefined;
   return Buffer.from(text, "base64url");
 }
+
+/** For `--auth-token=`: nobody gets a token, and none is good, as in etcd. */
+export const NO_TOKENS: Jwt = {
+  canSign: true,
+  sign() {
+    throw new EtcdError("authFailed");
+  },
+  verify: () => undefined,
+};

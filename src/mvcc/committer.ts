@@ -45,6 +45,14 @@ interface Attempt {
 /** The batch would have more rows than the backend takes. */
 class BatchFull extends Error {}
 
+/** Is told how commits go; for metrics. */
+export interface CommitObserver {
+  /** A batch is on disk. */
+  appended(facts: { readonly ms: number; readonly requests: number; readonly bytes: number }): void;
+  /** Another server was first, and the commands are evaluated anew. */
+  raceLost(): void;
+}
+
 export interface CommitterOptions {
   readonly backend: Backend;
   readonly hot: HotCache;
@@ -56,6 +64,9 @@ export interface CommitterOptions {
   /** Told when the store cannot be followed any more. Must not throw. */
   readonly restarted: (restart: Restart) => void;
   readonly pause: (ms: number) => Promise<void>;
+  /** Milliseconds, for measuring and waiting only. */
+  readonly now: () => number;
+  readonly observe?: CommitObserver | undefined;
   /** From 0 to below 1. */
   readonly random: () => number;
   readonly log: (
@@ -118,6 +129,7 @@ export class Committer {
       } catch (error) {
         const isRaceLost = error instanceof BackendError && error.kind === "conflict";
         racesLost = isRaceLost ? racesLost + 1 : 0;
+        if (isRaceLost) this.#options.observe?.raceLost();
         await this.#recover(error, { round, racesLost });
       }
     }
@@ -190,9 +202,15 @@ export class Committer {
     batch: Batch,
     { attempt, turn, lost }: { attempt: Attempt; turn: Turn | undefined; lost: Attempt[] },
   ): Promise<void> {
-    const { backend, log } = this.#options;
+    const { backend, log, now, observe } = this.#options;
+    const startMs = now();
     try {
       await (turn ?? backend).append(batch);
+      observe?.appended({
+        ms: now() - startMs,
+        requests: attempt.answers.length,
+        bytes: batch.rows.reduce((sum, { kv }) => sum + kv.length, 0),
+      });
     } catch (error) {
       if (!(error instanceof BackendError) || error.kind !== "indeterminate") throw error;
       log("warn", "The answer to a commit was lost: asking what became of it", {
@@ -276,6 +294,7 @@ function evaluateAll(
         return result;
       });
       answers.push({ submitted, result });
+      if (submitted.command.isBarrier) return { answers, rest: waiting.slice(at + 1) };
     } catch (error) {
       if (error instanceof BatchFull && rowsBefore > 0) return { answers, rest: waiting.slice(at) };
       const reason = error instanceof BatchFull ? new EtcdError("requestTooLarge") : error;

@@ -23,15 +23,32 @@ export interface StoreOptions {
   readonly backend: Backend;
   readonly now: WriterOptions["now"];
   readonly log: WriterOptions["log"];
+  readonly observe?: WriterOptions["observe"];
 }
+
+/** What has been done since the store was opened; for metrics. */
+export interface StoreCounts {
+  /** Rows of commits, also of other servers'. */
+  puts: number;
+  deletes: number;
+  putBytes: number;
+  /** Of requests that this server answered, also within transactions. */
+  ranges: number;
+  /** Transactions of more than one operation. */
+  txns: number;
+}
+
+/** Changes nothing; but who is answered it knows that the head was the store's. */
+const NOTHING: Command<void> = { bytes: 0, reads() {}, apply() {} };
 
 export class Store implements AsyncDisposable {
   readonly backend: Backend;
   readonly alarms: Alarms = new Alarms();
   readonly reader: Reader;
+  readonly counts: StoreCounts = { puts: 0, deletes: 0, putBytes: 0, ranges: 0, txns: 0 };
   readonly #writer: Writer;
   readonly #hot: HotCache;
-  readonly #counts = new RangeCounts({ liveMax: LIVE_COUNTS_MAX, pagesMax: PAGE_COUNTS_MAX });
+  readonly #rangeCounts = new RangeCounts({ liveMax: LIVE_COUNTS_MAX, pagesMax: PAGE_COUNTS_MAX });
   readonly #log: StoreOptions["log"];
   readonly #listeners: ((commit: Commit) => void)[] = [];
   readonly #restartListeners: ((restart: Restart) => void)[] = [];
@@ -39,14 +56,14 @@ export class Store implements AsyncDisposable {
   #following: Promise<void> | undefined;
   #head: Head;
 
-  private constructor({ backend, now, log }: StoreOptions, head: Head) {
+  private constructor({ backend, now, log, observe }: StoreOptions, head: Head) {
     this.backend = backend;
     this.#log = log;
     this.#head = head;
     const { exclusive } = backend.capabilities;
     const hot = new HotCache(exclusive ? HOT_BYTES_MAX : HOT_BYTES_MAX_SHARED);
     this.#hot = hot;
-    this.reader = new Reader({ backend, hot, counts: this.#counts, head: () => this.#head });
+    this.reader = new Reader({ backend, hot, counts: this.#rangeCounts, head: () => this.#head });
     this.#writer = new Writer({
       backend,
       hot,
@@ -58,6 +75,7 @@ export class Store implements AsyncDisposable {
       pause: (ms) => pause(ms),
       random: Math.random,
       log,
+      observe,
     });
   }
 
@@ -90,9 +108,24 @@ export class Store implements AsyncDisposable {
     if (batchId !== this.#writer.head.batchId) this.#writer.follow();
   }
 
+  /** Commands that wait to be on disk. */
+  get pending(): number {
+    return this.#writer.pending;
+  }
+
+  /** Commands that were given up. */
+  get failed(): number {
+    return this.#writer.failed;
+  }
+
   /** Evaluates a command in its turn; see `Writer.submit`. */
   submit<T>(command: Command<T>): Promise<T> {
     return this.#writer.submit(command);
+  }
+
+  /** Resolves once everything is published that was in the store when it was called. */
+  catchUp(): Promise<void> {
+    return this.submit(NOTHING);
   }
 
   /** Calls the listener with each commit, in order, before its writers are answered. It must not throw or wait. */
@@ -117,16 +150,29 @@ export class Store implements AsyncDisposable {
     }
     this.#head = head;
     this.#hot.clear();
-    this.#counts.clear();
+    this.#rangeCounts.clear();
     for (const listener of this.#restartListeners) this.#tell(() => listener(restart));
   }
 
   #publish(commit: Commit): void {
     this.#head = commit.head;
     this.#hot.apply(commit.rows);
-    this.#counts.apply(commit.rows);
+    this.#rangeCounts.apply(commit.rows);
+    this.#count(commit.rows);
     this.alarms.applyCommit(commit);
     for (const listener of this.#listeners) this.#tell(() => listener(commit));
+  }
+
+  #count(rows: Commit["rows"]): void {
+    const { counts } = this;
+    for (const { tombstone, key, kv, metaSize } of rows) {
+      if (tombstone) {
+        counts.deletes++;
+      } else {
+        counts.puts++;
+        counts.putBytes += key.length + kv.length - metaSize;
+      }
+    }
   }
 
   /** The commit is on disk: whoever asked for it and the other listeners must learn of it whatever one of them does. */

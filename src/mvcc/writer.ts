@@ -17,10 +17,7 @@ import { Committer, type CommitterOptions, type Submitted } from "./committer.ts
 import type { Command } from "./read_set.ts";
 import type { Commit } from "./types.ts";
 
-export interface WriterOptions extends CommitterOptions {
-  /** Milliseconds, for waiting only. */
-  readonly now: () => number;
-}
+export type WriterOptions = CommitterOptions;
 
 /** How often is looked for requests that have waited too long. */
 const TIMEOUT_CHECK_MS = 500;
@@ -32,6 +29,8 @@ export class Writer implements AsyncDisposable {
   #queueBytes = 0;
   /** The batch under way. */
   #taken: readonly Submitted[] = [];
+  /** Commands that were given up after they had been taken in; for metrics. */
+  failed = 0;
   #running: Promise<void> | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
   /** What other servers wrote could not be read the last time. */
@@ -51,6 +50,13 @@ export class Writer implements AsyncDisposable {
   /** The head after the last batch that is on disk. */
   get head(): Head {
     return this.#committer.head;
+  }
+
+  /** Commands that wait for their batch, or for it to be on disk. */
+  get pending(): number {
+    let underWay = 0;
+    for (const { isAnswered } of this.#taken) if (!isAnswered) underWay++;
+    return this.#queue.length + underWay;
   }
 
   /**
@@ -107,7 +113,7 @@ export class Writer implements AsyncDisposable {
     try {
       this.#putBack(await this.#committer.commit(() => this.#collect()));
     } catch (error) {
-      for (const waiting of this.#taken) reject(waiting, error);
+      for (const waiting of this.#taken) this.#reject(waiting, error);
     }
   }
 
@@ -140,12 +146,12 @@ export class Writer implements AsyncDisposable {
   #rejectOverdue(): void {
     const oldestMs = this.#options.now() - REQUEST_TIMEOUT_MS;
     for (const waiting of this.#taken) {
-      if (waiting.sinceMs < oldestMs) reject(waiting, new EtcdError("timeout"));
+      if (waiting.sinceMs < oldestMs) this.#reject(waiting, new EtcdError("timeout"));
     }
     let overdue = 0;
     for (const waiting of this.#queue) {
       if (waiting.sinceMs >= oldestMs) break;
-      reject(waiting, new EtcdError("timeout"));
+      this.#reject(waiting, new EtcdError("timeout"));
       this.#queueBytes -= waiting.command.bytes;
       overdue++;
     }
@@ -189,15 +195,16 @@ export class Writer implements AsyncDisposable {
     for (const { command } of rest) this.#queueBytes += command.bytes;
   }
 
+  #reject(waiting: Submitted, error: unknown): void {
+    if (!waiting.isAnswered) this.failed++;
+    waiting.isAnswered = true;
+    waiting.reject(error);
+  }
+
   /** Refuses new commands and waits for those that were taken in. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#retry);
     await this.#running;
   }
-}
-
-function reject(waiting: Submitted, error: unknown): void {
-  waiting.isAnswered = true;
-  waiting.reject(error);
 }

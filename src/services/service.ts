@@ -8,17 +8,20 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
+import type { Authority } from "../auth/authority.ts";
 import type { Quota } from "../mvcc/quota.ts";
 import type { Store } from "../mvcc/store.ts";
 import { EtcdError, GRPC, StatusError } from "../errors.ts";
 import type { CallContext, MessageParts, Method, StreamCall } from "../transport/call.ts";
 import { decodeMessage } from "../wire/decode.ts";
+import type { ClientRequests } from "./client_requests.ts";
 import type { HeaderEncoder } from "./header.ts";
 
 export interface ServiceOptions {
   readonly store: Store;
   readonly quota: Quota;
   readonly header: HeaderEncoder;
+  readonly authority: Authority;
   /** Longest write request, in bytes. */
   readonly requestBytesMax: number;
   /** Most operations in one transaction. */
@@ -91,17 +94,19 @@ export function unary<Request extends DescMessage, Response extends DescMessage>
 }
 
 /** Looks at what every call of etcd's services must carry, before it is handled. */
-export function guarded(methods: ServiceMethods): ServiceMethods {
+export function guarded(methods: ServiceMethods, requests?: ClientRequests): ServiceMethods {
   return methods.map(([path, method]) => {
     if (method.kind === "unary") {
       const handle = (bytes: Uint8Array, context: CallContext) => {
-        checkMetadata(context);
+        const version = checkMetadata(context);
+        requests?.count("unary", version);
         return method.handle(bytes, context);
       };
       return [path, { kind: method.kind, handle }];
     }
     const handle = (call: StreamCall) => {
-      checkMetadata(call);
+      const version = checkMetadata(call);
+      requests?.count("stream", version);
       return method.handle(call);
     };
     return [path, { kind: method.kind, handle }];
@@ -109,12 +114,12 @@ export function guarded(methods: ServiceMethods): ServiceMethods {
 }
 
 /** A client may tell the version of its API; what is told must be text. */
-function checkMetadata(context: CallContext): void {
+function checkMetadata(context: CallContext): string | undefined {
   const version = context.metadata("client-api-version");
-  if (version === undefined || /^[\x20-\x7e]*$/.test(version)) return;
+  if (version === undefined || /^[\x20-\x7e]*$/.test(version)) return version;
   try {
     // Headers arrive with one character per byte.
-    UTF8.decode(Buffer.from(version, "latin1"));
+    return UTF8.decode(Buffer.from(version, "latin1"));
   } catch (cause) {
     throw new EtcdError("invalidClientApiVersion", { cause });
   }

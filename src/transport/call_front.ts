@@ -7,6 +7,7 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { GRPC } from "../errors.ts";
 import type { MethodTable } from "./call.ts";
+import type { MethodObserver } from "./calls.ts";
 import {
   type DirectCallOptions,
   firstHeader,
@@ -29,6 +30,7 @@ export interface CallFrontOptions {
   readonly hotPath: boolean;
   readonly unary: DirectCallOptions;
   readonly streaming: DirectCallOptions;
+  readonly observers: ReadonlyMap<string, MethodObserver>;
   readonly onOtherStream: OnOtherStream | undefined;
 }
 
@@ -123,13 +125,13 @@ function keepFirst(headers: IncomingHttpHeaders, rawHeaders: readonly string[]) 
   return headers;
 }
 
-function serviceNames(methods: MethodTable): Set<string> {
+export function serviceNames(methods: MethodTable): Set<string> {
   const names = new Set<string>();
   for (const path of methods.keys()) names.add(path.slice(1, path.lastIndexOf("/")));
   return names;
 }
 
-function unimplemented(path: string, services: ReadonlySet<string>): Status {
+export function unimplemented(path: string, services: ReadonlySet<string>): Status {
   const slash = path.lastIndexOf("/");
   if (slash < 1 || !path.startsWith("/")) {
     return { code: GRPC.UNIMPLEMENTED, message: `malformed method name: "${path}"` };
@@ -172,7 +174,7 @@ function isPlain(headers: IncomingHttpHeaders): boolean {
 
 /** Makes the function that gets each call. */
 export function createCallFront(options: CallFrontOptions): Front["onStream"] {
-  const { methods, hotPath, unary, streaming, onOtherStream } = options;
+  const { methods, hotPath, unary, streaming, observers, onOtherStream } = options;
   const services = serviceNames(methods);
   return function onStream({ stream, headers, rawHeaders, passOn }) {
     const path = headers[":path"] ?? "";
@@ -197,11 +199,12 @@ export function createCallFront(options: CallFrontOptions): Front["onStream"] {
       return;
     }
     if (hotPath && isPlain(headers)) {
+      const observer = observers.get(path);
       if (method.kind === "unary") {
-        const request = { path, handle: method.handle, headers, rawHeaders };
+        const request = { path, handle: method.handle, observer, headers, rawHeaders };
         serveUnary(stream, { request, shared: unary });
       } else {
-        const request = { path, handle: method.handle, headers, rawHeaders };
+        const request = { path, handle: method.handle, observer, headers, rawHeaders };
         serveStream(stream, { request, shared: streaming, kind: method.kind });
       }
       return;

@@ -6,9 +6,9 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { constants } from "node:http2";
 import { GRPC, StatusError } from "../errors.ts";
-import type { CallContext } from "./call.ts";
+import type { CallContext, MessageParts } from "./call.ts";
 import { clientNameOf } from "./client_name.ts";
-import type { CallObserver, CallSet } from "./calls.ts";
+import type { CallFacts, CallSet, MethodObserver } from "./calls.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { encodeGrpcMessage } from "./grpc_message.ts";
 import { parseGrpcTimeout } from "./grpc_timeout.ts";
@@ -20,13 +20,13 @@ export interface DirectCallOptions {
   readonly mapStatus: StatusMapper;
   readonly calls: CallSet;
   readonly deadlines: Deadlines;
-  readonly observe: CallObserver | undefined;
 }
 
 /** One call as the front hands it over. */
 export interface DirectRequest<Handler> {
   readonly path: string;
   readonly handle: Handler;
+  readonly observer: MethodObserver | undefined;
   readonly headers: IncomingHttpHeaders;
   /** Names and values in turn, as they came. */
   readonly rawHeaders: readonly string[];
@@ -77,7 +77,7 @@ export function firstHeader(rawHeaders: readonly string[], name: string): string
   return undefined;
 }
 
-export abstract class DirectCall<Handler> implements CallContext {
+export abstract class DirectCall<Handler> implements CallContext, CallFacts {
   protected readonly stream: ServerHttp2Stream;
   protected readonly request: DirectRequest<Handler>;
   protected readonly shared: DirectCallOptions;
@@ -86,6 +86,7 @@ export abstract class DirectCall<Handler> implements CallContext {
   #abortReason: StatusError | undefined;
   /** When its deadline passes, as `Deadlines` counts; -1 without one. */
   #deadlineTick = -1;
+  #startMs = 0;
   #isOver = false;
 
   constructor(
@@ -118,11 +119,19 @@ export abstract class DirectCall<Handler> implements CallContext {
   }
 
   get clientName(): string | undefined {
-    return clientNameOf(this.stream.session);
+    return clientNameOf(this.stream.session?.socket);
   }
 
   metadata(name: string): string | undefined {
     return firstHeader(this.request.rawHeaders, name);
+  }
+
+  get requestMessage(): Uint8Array | undefined {
+    return undefined;
+  }
+
+  get responseMessage(): MessageParts | undefined {
+    return undefined;
   }
 
   /** The call has its outcome; whatever comes later is ignored. */
@@ -133,7 +142,11 @@ export abstract class DirectCall<Handler> implements CallContext {
   /** Takes up the call; returns false if it is over because its deadline could not be read, or has passed. */
   protected begin(): boolean {
     this.shared.calls.add(this);
-    this.shared.observe?.started(this.request.path);
+    const { observer } = this.request;
+    if (observer !== undefined) {
+      this.#startMs = performance.now();
+      observer.started();
+    }
     this.stream.on("error", ignoreError);
     this.stream.on("close", () => {
       // Every call's stream closes, and making an error is not cheap.
@@ -182,6 +195,6 @@ export abstract class DirectCall<Handler> implements CallContext {
     this.#isOver = true;
     if (this.#deadlineTick >= 0) this.shared.deadlines.delete(this, this.#deadlineTick);
     this.shared.calls.delete(this);
-    this.shared.observe?.finished(this.request.path, code);
+    this.request.observer?.finished(code, performance.now() - this.#startMs, this);
   }
 }

@@ -10,7 +10,7 @@ import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { EtcdError } from "../errors.ts";
 import type { MethodTable } from "./call.ts";
 import { createCallFront, type OnOtherStream } from "./call_front.ts";
-import { type CallObserver, CallSet } from "./calls.ts";
+import { type CallObserver, CallSet, type MethodObserver } from "./calls.ts";
 import { corkWrites } from "./corked_socket.ts";
 import { Deadlines } from "./deadlines.ts";
 import { stepInFront } from "./grpc_js_internals.ts";
@@ -71,14 +71,16 @@ async function atMost(promise: Promise<void>, ms: number): Promise<void> {
   clearTimeout(timer);
 }
 
-interface RegisterOptions extends GrpcJsCallOptions {
+interface RegisterOptions extends Omit<GrpcJsCallOptions, "observer"> {
+  readonly observers: ReadonlyMap<string, MethodObserver>;
   readonly unaryCalls: CallSet;
   readonly streamCalls: CallSet;
 }
 
 /** Every method, in grpc-js's terms; with messages as they are on the wire. */
-function registerMethods(server: Server, methods: MethodTable, options: RegisterOptions): void {
+function registerMethods(server: Server, methods: MethodTable, given: RegisterOptions): void {
   for (const [path, method] of methods) {
+    const options = { ...given, observer: given.observers.get(path) };
     if (method.kind === "unary") {
       const handler = adaptUnary(
         { path, handle: method.handle, calls: options.unaryCalls },
@@ -95,6 +97,13 @@ function registerMethods(server: Server, methods: MethodTable, options: Register
       server.register(path, handler, identity, identity, "serverStream");
     }
   }
+}
+
+function observersOf(methods: MethodTable, observe: CallObserver | undefined) {
+  const observers = new Map<string, MethodObserver>();
+  if (observe === undefined) return observers;
+  for (const [path, { kind }] of methods) observers.set(path, observe(path, kind));
+  return observers;
 }
 
 /** The connections, for their end. */
@@ -156,13 +165,14 @@ function keepaliveOf({ intervalMs, timeoutMs }: KeepaliveOptions) {
 
 /** Makes a server; it has no port of its own, see `listener.ts`. */
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
-  const { methods, maxReceiveBytes, keepalive, observe } = options;
+  const { methods, maxReceiveBytes, keepalive } = options;
   const mapStatus = createStatusMapper({ toStatus: options.toStatus, onDefect: options.onDefect });
   const unaryCalls = new CallSet();
   const streamCalls = new CallSet();
   const connections = new Connections();
   const deadlines = new Deadlines();
-  const direct = { maxReceiveBytes, mapStatus, deadlines, observe };
+  const direct = { maxReceiveBytes, mapStatus, deadlines };
+  const observers = observersOf(methods, options.observe);
   let isDraining = false;
 
   const server = new Server({
@@ -171,7 +181,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     "grpc.max_send_message_length": -1,
     ...keepaliveOf(keepalive),
   });
-  registerMethods(server, methods, { mapStatus, observe, unaryCalls, streamCalls });
+  registerMethods(server, methods, { mapStatus, observers, unaryCalls, streamCalls });
   stepInFront(server, {
     settings: {
       maxConcurrentStreams: options.maxConcurrentStreams,
@@ -182,6 +192,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
       hotPath: options.hotPath,
       unary: { ...direct, calls: unaryCalls },
       streaming: { ...direct, calls: streamCalls },
+      observers,
       onOtherStream: options.onOtherStream,
     }),
     onSession(session) {

@@ -12,15 +12,17 @@ import type {
 } from "@grpc/grpc-js";
 import { GRPC, type StatusError } from "../errors.ts";
 import type { CallContext, MessageParts, StreamCall, StreamHandler, UnaryHandler } from "./call.ts";
-import type { CallObserver, CallSet } from "./calls.ts";
+import type { CallFacts, CallSet, MethodObserver } from "./calls.ts";
+import { clientNameOf } from "./client_name.ts";
 import { joinParts, partsLength } from "./framing.ts";
+import { socketOf } from "./grpc_js_internals.ts";
 import { MessageQueue } from "./message_queue.ts";
 import { canceled, deadlineExceeded, type StatusMapper } from "./status.ts";
 import { STREAM_BUFFER_BYTES_LOW, STREAM_BUFFER_BYTES_MAX } from "./stream_path.ts";
 
 export interface GrpcJsCallOptions {
   readonly mapStatus: StatusMapper;
-  readonly observe: CallObserver | undefined;
+  readonly observer: MethodObserver | undefined;
 }
 
 /** What the three kinds of grpc-js calls have in common. */
@@ -32,15 +34,19 @@ interface GrpcJsCall {
 }
 
 /** A call's context, with the controller of its signal. */
-class GrpcJsContext implements CallContext {
+class GrpcJsContext implements CallContext, CallFacts {
   readonly #call: GrpcJsCall;
   readonly #controller = new AbortController();
   readonly peer: string;
+  readonly clientName: string | undefined;
+  requestMessage: Uint8Array | undefined;
+  responseMessage: MessageParts | undefined;
 
   constructor(call: GrpcJsCall) {
     this.#call = call;
-    // Asked at once: the address is gone with the connection.
+    // Asked at once: both are gone with the connection.
     this.peer = call.getPeer();
+    this.clientName = clientNameOf(socketOf(call));
   }
 
   get signal(): AbortSignal {
@@ -49,10 +55,6 @@ class GrpcJsContext implements CallContext {
 
   get authority(): string {
     return this.#call.getHost();
-  }
-
-  get clientName(): string | undefined {
-    return undefined;
   }
 
   metadata(name: string): string | undefined {
@@ -73,16 +75,18 @@ class GrpcJsContext implements CallContext {
 /** A unary handler for grpc-js. */
 export function adaptUnary(
   { path, handle, calls }: { path: string; handle: UnaryHandler; calls: CallSet },
-  { mapStatus, observe }: GrpcJsCallOptions,
+  { mapStatus, observer }: GrpcJsCallOptions,
 ): handleUnaryCall<Buffer, Buffer> {
   return function (call: ServerUnaryCall<Buffer, Buffer>, callback) {
     const context = new GrpcJsContext(call);
+    const startMs = performance.now();
+    context.requestMessage = call.request;
     let isOver = false;
     function finish(code: number): boolean {
       if (isOver) return false;
       isOver = true;
       calls.delete(abortable);
-      observe?.finished(path, code);
+      observer?.finished(code, performance.now() - startMs, context);
       return true;
     }
     function abort(reason: StatusError): void {
@@ -92,12 +96,17 @@ export function adaptUnary(
     }
     const abortable = { abort };
     calls.add(abortable);
-    observe?.started(path);
+    observer?.started();
+    observer?.received(call.request.byteLength);
     call.on("cancelled", () => abort(context.reasonOfEnd()));
     // An async function, so that a handler that throws at once is a rejection too.
     (async () => await handle(call.request, context))().then(
       (parts) => {
-        if (finish(GRPC.OK)) callback(null, joinParts(parts));
+        if (isOver) return;
+        context.responseMessage = parts;
+        observer?.sent(partsLength(parts));
+        finish(GRPC.OK);
+        callback(null, joinParts(parts));
       },
       (error) => {
         const status = mapStatus(error, path);
@@ -109,17 +118,24 @@ export function adaptUnary(
 
 type GrpcJsStream = ServerDuplexStream<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>;
 
+interface StreamCallParts {
+  readonly requests: MessageQueue;
+  readonly observer: MethodObserver | undefined;
+}
+
 class GrpcJsStreamCall extends GrpcJsContext implements StreamCall {
   readonly #stream: GrpcJsStream;
   readonly requests: MessageQueue;
   #bufferedBytes = 0;
   #isOver = false;
   #drainWaiters: (() => void)[] = [];
+  readonly #observer: MethodObserver | undefined;
 
-  constructor(stream: GrpcJsStream, requests: MessageQueue) {
+  constructor(stream: GrpcJsStream, { requests, observer }: StreamCallParts) {
     super(stream);
     this.#stream = stream;
     this.requests = requests;
+    this.#observer = observer;
   }
 
   get bufferedBytes(): number {
@@ -134,6 +150,7 @@ class GrpcJsStreamCall extends GrpcJsContext implements StreamCall {
   send(message: MessageParts): boolean {
     if (this.#isOver) return false;
     const bytes = partsLength(message);
+    this.#observer?.sent(bytes);
     this.#bufferedBytes += bytes;
     this.#stream.write(joinParts(message), () => this.#onWritten(bytes));
     return this.#bufferedBytes < STREAM_BUFFER_BYTES_MAX;
@@ -194,17 +211,18 @@ function runStream(
     requests: MessageQueue;
     method: StreamMethod;
   },
-  { mapStatus, observe }: GrpcJsCallOptions,
+  { mapStatus, observer }: GrpcJsCallOptions,
 ): void {
   const { path, calls } = method;
-  const call = new GrpcJsStreamCall(stream, requests);
+  const startMs = performance.now();
+  const call = new GrpcJsStreamCall(stream, { requests, observer });
   function finish(status: { code: number; message: string }): void {
     if (!call.end(status)) return;
     calls.delete(call);
-    observe?.finished(path, status.code);
+    observer?.finished(status.code, performance.now() - startMs, call);
   }
   calls.add(call);
-  observe?.started(path);
+  observer?.started();
   function onGone(): void {
     const reason = call.reasonOfEnd();
     call.abort(reason);
@@ -226,7 +244,10 @@ export function adaptBidi(
 ): handleBidiStreamingCall<Buffer, Buffer> {
   return function (stream) {
     const requests = new MessageQueue(stream);
-    stream.on("data", (message: Buffer) => requests.push(message));
+    stream.on("data", (message: Buffer) => {
+      options.observer?.received(message.byteLength);
+      requests.push(message);
+    });
     stream.on("end", () => requests.end());
     runStream({ stream, requests, method }, options);
   };
@@ -242,5 +263,6 @@ export function adaptServerStream(
     requests.push(stream.request);
     requests.end();
     runStream({ stream, requests, method }, options);
+    options.observer?.received(stream.request.byteLength);
   };
 }

@@ -17,7 +17,13 @@ import {
   stopReading,
   stopReadingWhenSent,
 } from "./direct_call.ts";
-import { frameMessage, LARGE_PART_BYTES, MessageSplitter, RequestReader } from "./framing.ts";
+import {
+  frameMessage,
+  LARGE_PART_BYTES,
+  MessageSplitter,
+  partsLength,
+  RequestReader,
+} from "./framing.ts";
 import { encodeGrpcMessage } from "./grpc_message.ts";
 import { MessageQueue } from "./message_queue.ts";
 import { SendQueue } from "./send_queue.ts";
@@ -75,7 +81,10 @@ class DirectStreamCall extends DirectCall<StreamHandler> implements StreamCall {
   /** Reads any number of messages. */
   #readMessages(): void {
     const splitter = new MessageSplitter(this.shared.maxReceiveBytes);
-    const take = (message: Uint8Array) => this.requests.push(message);
+    const take = (message: Uint8Array) => {
+      this.request.observer?.received(message.byteLength);
+      this.requests.push(message);
+    };
     this.stream.on("data", (chunk: Buffer) => {
       if (this.isOver) return;
       const problem = splitter.push(chunk, take);
@@ -101,6 +110,7 @@ class DirectStreamCall extends DirectCall<StreamHandler> implements StreamCall {
       if (this.isOver) return;
       const message = reader.finish();
       if (message instanceof StatusError) return this.abort(message);
+      this.request.observer?.received(message.byteLength);
       this.requests.push(message);
       this.requests.end();
       this.#run();
@@ -132,6 +142,7 @@ class DirectStreamCall extends DirectCall<StreamHandler> implements StreamCall {
     // The stream can be gone before its `close` event has told.
     if (this.isOver || stream.destroyed || stream.closed) return false;
     this.#respond();
+    this.request.observer?.sent(partsLength(message));
     for (const chunk of frameMessage(message)) this.#output.push(chunk);
     return this.#output.bytes < STREAM_BUFFER_BYTES_MAX;
   }

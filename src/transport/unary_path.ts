@@ -16,7 +16,7 @@ import {
   RESPONSE_OPTIONS,
   stopReading,
 } from "./direct_call.ts";
-import { frameMessage, RequestReader } from "./framing.ts";
+import { frameMessage, partsLength, RequestReader } from "./framing.ts";
 import type { Status } from "./status.ts";
 
 const OK_TRAILERS = Object.freeze({ "grpc-status": "0" });
@@ -47,6 +47,16 @@ export function serveUnary(
 
 class UnaryCall extends DirectCall<UnaryHandler> {
   readonly #reader = new RequestReader(this.shared.maxReceiveBytes);
+  #message: Uint8Array | undefined;
+  #parts: MessageParts | undefined;
+
+  override get requestMessage(): Uint8Array | undefined {
+    return this.#message;
+  }
+
+  override get responseMessage(): MessageParts | undefined {
+    return this.#parts;
+  }
 
   start(): void {
     if (!this.begin()) return;
@@ -64,6 +74,10 @@ class UnaryCall extends DirectCall<UnaryHandler> {
   #run(): void {
     const message = this.#reader.finish();
     if (message instanceof StatusError) return this.fail(message);
+    if (this.request.observer !== undefined) {
+      this.#message = message;
+      this.request.observer.received(message.byteLength);
+    }
     let result: Promise<MessageParts> | MessageParts;
     try {
       result = this.request.handle(message, this);
@@ -82,10 +96,21 @@ class UnaryCall extends DirectCall<UnaryHandler> {
     const { stream } = this;
     // The stream can be gone before its `close` event has told; that event then ends the call.
     if (stream.destroyed || stream.closed) return;
+    if (this.request.observer !== undefined) {
+      this.#parts = parts;
+      this.request.observer.sent(partsLength(parts));
+    }
     this.finish(GRPC.OK);
     stream.on("wantTrailers", sendOkTrailers);
     stream.respond(RESPONSE_HEADERS, RESPONSE_OPTIONS);
     writeInTurn(stream, frameMessage(parts));
+  }
+
+  /** What was kept for the observer goes with the call, which its stream outlives. */
+  protected override finish(code: number): void {
+    super.finish(code);
+    this.#message = undefined;
+    this.#parts = undefined;
   }
 
   protected override tell(status: Status): void {

@@ -72,6 +72,18 @@ export class WatchHub implements Disposable {
     return this.#streams.size;
   }
 
+  /** Revisions that slow watchers have not been given yet: of all of them together, and of the slowest. For metrics. */
+  backlog(): { readonly sum: number; readonly max: number } {
+    let sum = 0;
+    let max = 0;
+    for (const { next } of this.#behind) {
+      const missing = Math.max(0, this.#head.revision - next + 1);
+      sum += missing;
+      max = Math.max(max, missing);
+    }
+    return { sum, max };
+  }
+
   /** Bytes that may wait for the client of one stream. */
   get streamBytesMax(): number {
     return streamShare(this.#streams.size);

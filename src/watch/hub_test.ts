@@ -184,8 +184,11 @@ Deno.test("WatchHub gives a slow client nothing until it reads, and others every
   assert.equal(quick.outlet.seen.length, 3 + RECENT_COMMITS_MAX);
   slow.stream.requestProgress();
   assert.equal(rig.hub.slowWatchers, 1);
+  const missing = RECENT_COMMITS_MAX + 1;
+  assert.deepEqual(rig.hub.backlog(), { sum: missing, max: missing });
   slow.outlet.drain();
   await slow.outlet.until(() => rig.hub.slowWatchers === 0);
+  assert.deepEqual(rig.hub.backlog(), { sum: 0, max: 0 });
   assert.deepEqual(slow.outlet.revisions, quick.outlet.revisions);
   assert.equal(rig.fake.reads, 1, "the rest came from memory");
   assert.ok(slow.outlet.seen.length > RECENT_COMMITS_MAX / CATCH_UP_ROWS);

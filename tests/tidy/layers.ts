@@ -13,26 +13,30 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/limits.ts": [],
   "src/wire/": BASE,
   "src/config.ts": ["src/limits.ts"],
-  "src/client_urls.ts": [],
-  "src/log.ts": ["src/config.ts"],
+  "src/client_urls.ts": ["src/config.ts"],
+  "src/log.ts": ["src/config.ts", "src/log_outputs.ts"],
+  "src/log_outputs.ts": ["src/config.ts", "src/log_rotation.ts"],
+  "src/log_rotation.ts": ["src/config.ts"],
   // Who serves the store.
   "src/identity.ts": ENGINE,
   "src/membership.ts": [CONTRACT, "src/limits.ts"],
 
   // The protocol: knows no service.
   "src/transport/": [...BASE],
+  "src/http/": [...BASE, "gen/", "src/transport/"],
 
   // The engine: knows no protocol and no SQL.
   "src/mvcc/": [CONTRACT, ...BASE, "src/wire/"],
   "src/watch/": ENGINE,
   "src/lease/": ENGINE,
   "src/compaction/": ENGINE,
+  "src/snapshot/": ENGINE,
 
   // The server as its own client.
   "src/concurrency/": [...BASE, "gen/", "src/transport/"],
 
   // Who may do what.
-  "src/auth/": [...ENGINE, "gen/", "src/log.ts"],
+  "src/auth/": [...ENGINE, "gen/", "src/config.ts", "src/log.ts"],
 
   // The services join both; they know no SQL.
   "src/services/": [
@@ -45,16 +49,50 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/watch/",
     "src/lease/",
     "src/compaction/",
+    "src/snapshot/",
     "src/auth/",
     "src/concurrency/",
   ],
+
+  // Where it listens.
+  "src/auto_tls.ts": [
+    "backends/registry.ts",
+    "src/client_urls.ts",
+    "src/config.ts",
+    "src/log.ts",
+    "src/transport/",
+  ],
+  "src/listeners.ts": [
+    "src/auto_tls.ts",
+    "src/client_urls.ts",
+    "src/config.ts",
+    "src/log.ts",
+    "src/transport/",
+  ],
+
+  // What is told of the server besides: knows its parts, and no part knows it.
+  "src/metrics/": [
+    ...ENGINE,
+    "gen/",
+    "deno.json",
+    "src/config.ts",
+    "src/membership.ts",
+    "src/transport/",
+    "src/services/",
+    "src/watch/",
+    "src/lease/",
+    "src/compaction/",
+  ],
+  "src/slow_requests.ts": ["gen/", "src/log.ts", "src/transport/"],
 
   // The process.
   "src/cli/": [CONTRACT, "deno.json", "src/config.ts", "src/log.ts"],
   "src/main.ts": [
     "src/cli/",
+    "src/client_urls.ts",
     "src/config.ts",
     "src/log.ts",
+    "src/log_outputs.ts",
     "src/server.ts",
     "backends/registry.ts",
   ],
