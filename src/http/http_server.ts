@@ -90,8 +90,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   return {
     accept(socket, face = "client") {
       if (!connections.add(socket)) return;
+      // What has been read lies in the stream, but the server reads what follows past it: it would come first.
+      const first = socket.read();
       servers[face].emit("connection", socket);
-      // It was paused to give its first bytes back.
+      if (first !== null) socket.emit("data", first);
       socket.resume();
     },
     onOtherStream(stream, headers) {

@@ -101,6 +101,17 @@ testPython("lists members and alarms, compacts, defragments, saves a snapshot", 
   found: { members: 1, is_leader: true, version: "3.7.1", alarms: 0, snapshot_is_whole: true },
 });
 
+testPython("logs in, and is refused what it may not", {
+  client: "etcd3",
+  part: "authentication",
+  found: {
+    without: "etcdserver: user name is empty",
+    wrong_password: "etcdserver: authentication failed, invalid user ID or password",
+    as_root: 2,
+    disabled: "1",
+  },
+});
+
 testPython("puts, gets, replaces and deletes keys", {
   client: "etcd3gw",
   part: "keys",
@@ -155,4 +166,14 @@ testPython("lists members, and asks for the status", {
   client: "etcd3gw",
   part: "maintenance",
   found: { members: 1, is_leader: true, version: "3.7.1" },
+});
+
+testPython("raises errors with their texts", {
+  client: "etcd3gw",
+  part: "errors",
+  found: {
+    unknown_lease: ["Etcd3Exception", 5, "etcdserver: requested lease not found"],
+    empty_key: ["Etcd3Exception", 3, "etcdserver: key is not provided"],
+    no_such_path: ["Etcd3Exception", 5, "Not Found"],
+  },
 });

@@ -122,7 +122,8 @@ def error_of(call):
     try:
         call()
     except etcd3gw.exceptions.Etcd3Exception as error:
-        return [type(error).__name__, error.detail_text]
+        answer = json.loads(error.detail_text)
+        return [type(error).__name__, answer["code"], answer["message"]]
     return None
 
 

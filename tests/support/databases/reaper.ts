@@ -4,7 +4,7 @@
  * Waits on a pipe that nobody writes to: it closes when this process ends, however that happens. A moment lies between
  * the kill and the removal because PostgreSQL's children notice their parent's end by themselves.
  */
-const SCRIPT = 'read -r line; ' +
+const SCRIPT = "read -r line; " +
   '[ -z "$3" ] || kill -KILL "$(head -n 1 "$3")"; kill -KILL "$1" && sleep 1; rm -rf -- "$2"';
 
 export interface ReaperOptions {
