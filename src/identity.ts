@@ -1,6 +1,6 @@
 /** Who this server is: an id that stays the same over restarts, and a term that grows with each opening of the store. */
 import { Buffer } from "node:buffer";
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import type { Command } from "./mvcc/read_set.ts";
 import type { Store } from "./mvcc/store.ts";
 
@@ -51,4 +51,14 @@ export function nextTermCommand(): Command<number> {
 
 function parseTerm(value: Uint8Array): number {
   return Number(Buffer.from(value).toString());
+}
+
+/** Any id but 0, which stands for none. */
+export function randomId(): bigint {
+  return randomBytes(8).readBigUInt64BE() || 1n;
+}
+
+/** etcd's own lease ids are positive. */
+export function randomLeaseId(): bigint {
+  return randomBytes(8).readBigUInt64BE() >> 1n || 1n;
 }
