@@ -13,7 +13,7 @@ COPY gen gen
 COPY src src
 # Dependencies are fetched now, at the locked versions, and never at run time.
 ENV DENO_DIR=/app/.deno
-RUN deno cache --frozen src/main.ts backends/*/mod.ts \
+RUN deno cache --frozen src/main.ts src/auth/bcrypt_worker.ts backends/*/mod.ts \
   && mkdir -p /data/db && chown -R deno:deno /data
 
 USER deno
@@ -21,6 +21,8 @@ VOLUME /data
 EXPOSE 2379
 STOPSIGNAL SIGTERM
 ENV RHINO_ENDPOINT=/data/db/state.db
+# Snapshots are made in a file, of which only /data has room.
+ENV TMPDIR=/data
 ENTRYPOINT ["deno", "run", "--quiet", "--cached-only", "--frozen", "--no-prompt", \
   "--permission-set=serve", "--allow-read=/data,/app", "--allow-write=/data", \
   "--v8-flags=--min-semi-space-size=4,--max-semi-space-size=8", "src/main.ts"]

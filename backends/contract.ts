@@ -186,6 +186,8 @@ export interface Backend {
   readonly capabilities: Capabilities;
   /** Made once when the store was created; the same over restarts and for all servers. */
   readonly clusterId: bigint;
+  /** Folder of the store's own files, where there is room for more; none if they are not on this machine. */
+  readonly folder?: string;
 
   head(): Promise<Head>;
 
@@ -292,6 +294,8 @@ export interface OpenOptions {
   readonly createSchema: boolean;
   /** Milliseconds between two appends over which the lease clock does not stand still; see `LeaseChange`. */
   readonly leaseGapMs: number;
+  /** Whether commits never wait for the disk; a store on a database server takes no notice. Default: they do. */
+  readonly unsafeNoSync?: boolean;
   /** Milliseconds since the epoch. For stores whose clock is this process's. */
   readonly now: () => number;
   /** A random 64-bit id, never 0; for the cluster id of a new store. */

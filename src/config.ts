@@ -5,17 +5,58 @@
 
 import { REQUEST_BYTES_MAX, TXN_OPS_MAX, WATCH_PROGRESS_INTERVAL_MS_MIN } from "./limits.ts";
 
-export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
-export type LogLevel = typeof LOG_LEVELS[number];
+/** Levels of lines. */
+export type LogLevel = "debug" | "info" | "warn" | "error";
 
-export const LOG_FORMATS = ["plain", "json"] as const;
+/** Least levels that can be asked for. Rhino writes no line of the last two, which are etcd's. */
+export const LOG_LEVELS = ["debug", "info", "warn", "error", "panic", "fatal"] as const;
+export type LogThreshold = typeof LOG_LEVELS[number];
+
+/** `console` and `json` as etcd's logger writes them; `plain` is Rhino's. */
+export const LOG_FORMATS = ["plain", "json", "console"] as const;
 export type LogFormat = typeof LOG_FORMATS[number];
+
+/** Outputs of the log that are no files. */
+export const LOG_STREAMS = ["default", "stderr", "stdout", "systemd/journal"] as const;
 
 export const METRICS_DETAILS = ["basic", "extensive"] as const;
 export type MetricsDetail = typeof METRICS_DETAILS[number];
 
 export const AUTO_COMPACTION_MODES = ["periodic", "revision"] as const;
 export type AutoCompactionMode = typeof AUTO_COMPACTION_MODES[number];
+
+/** What automatic compaction keeps: the history of a time, or a number of revisions. */
+export type AutoCompaction =
+  | { readonly mode: "off" }
+  | { readonly mode: "periodic"; readonly periodMs: number }
+  | { readonly mode: "revision"; readonly revisions: number };
+
+/** etcd's feature gates with their defaults. The first alone changes what Rhino does. */
+export const FEATURE_GATES = {
+  StopGRPCServiceOnDefrag: false,
+  CompactHashCheck: false,
+  FastLeaseKeepAlive: true,
+  InitialCorruptCheck: false,
+  LeaseCheckpoint: false,
+  LeaseCheckpointPersist: false,
+  PriorityRequest: false,
+  SetMemberLocalAddr: false,
+  TxnModeWriteWithSharedBuffer: true,
+} as const;
+export type FeatureGate = keyof typeof FEATURE_GATES;
+
+/** When a log file is put aside for a new one, and how long it is kept. */
+export interface LogRotation {
+  /** MiB after which a file is put aside; 0 is 100. */
+  readonly maxSize: number;
+  /** Days that files are kept; 0 for any time. */
+  readonly maxAge: number;
+  /** Files that are kept; 0 for any number. */
+  readonly maxBackups: number;
+  /** Whether their names have the local time, rather than UTC. */
+  readonly localTime: boolean;
+  readonly compress: boolean;
+}
 
 /** Where to listen, as etcd's URLs say it: `unixs` is TLS over a Unix socket. */
 export interface ListenUrl {
@@ -89,9 +130,8 @@ export interface Config {
   readonly hostWhitelist: readonly string[];
   readonly enableGrpcGateway: boolean;
   readonly metrics: MetricsDetail;
-  readonly autoCompactionMode: AutoCompactionMode;
-  /** As etcd has it: a duration or hours (`periodic`), a count (`revision`); `0` is off. */
-  readonly autoCompactionRetention: string;
+  /** etcd's way of automatic compaction, in place of `compactIntervalMs` and `compactMinRetain`; `null` for theirs. */
+  readonly autoCompaction: AutoCompaction | null;
   /** Pause between two steps of trimming. */
   readonly compactionSleepIntervalMs: number;
   readonly maxConcurrentStreams: number;
@@ -100,14 +140,22 @@ export interface Config {
   readonly grpcKeepaliveTimeoutMs: number;
   /** Calls that take longer are logged; 0 for none. */
   readonly warningUnaryRequestDurationMs: number;
-  /** Half of it, rounded up to seconds and one more, is the shortest lease. */
+  /** The shortest lease follows from these two; see `leaseTtlMin`. */
   readonly electionTimeoutMs: number;
+  readonly heartbeatIntervalMs: number;
+  /** Lets several processes listen on one port. */
+  readonly socketReusePort: boolean;
+  readonly featureGates: Readonly<Record<FeatureGate, boolean>>;
   /** Leaves out the wait for the disk on SQLite: what was acknowledged may be lost with the power. */
   readonly unsafeNoFsync: boolean;
   /** False sends all calls through the gRPC library: slower, for finding faults. */
   readonly fastPath: boolean;
-  readonly logLevel: LogLevel;
+  readonly logLevel: LogThreshold;
   readonly logFormat: LogFormat;
+  /** `default`, `stderr`, `stdout`, `systemd/journal`, or paths of files. */
+  readonly logOutputs: readonly string[];
+  /** Of the one file among the outputs; `null` for none. */
+  readonly logRotation: LogRotation | null;
 }
 
 export const DEFAULT_CONFIG: Config = {
@@ -145,8 +193,7 @@ export const DEFAULT_CONFIG: Config = {
   hostWhitelist: ["*"],
   enableGrpcGateway: true,
   metrics: "basic",
-  autoCompactionMode: "periodic",
-  autoCompactionRetention: "0",
+  autoCompaction: null,
   compactionSleepIntervalMs: 10,
   maxConcurrentStreams: 2 ** 32 - 1,
   grpcKeepaliveMinTimeMs: 5_000,
@@ -154,10 +201,15 @@ export const DEFAULT_CONFIG: Config = {
   grpcKeepaliveTimeoutMs: 20_000,
   warningUnaryRequestDurationMs: 300,
   electionTimeoutMs: 1_000,
+  heartbeatIntervalMs: 100,
+  socketReusePort: false,
+  featureGates: FEATURE_GATES,
   unsafeNoFsync: false,
   fastPath: true,
   logLevel: "info",
   logFormat: "plain",
+  logOutputs: ["default"],
+  logRotation: null,
 };
 
 /** Longest time a timer of JavaScript can wait; with more it would fire at once. */
@@ -185,6 +237,7 @@ export const CONFIG_BOUNDS = {
   grpcKeepaliveTimeoutMs: { min: 0, max: DURATION_MS_MAX },
   warningUnaryRequestDurationMs: { min: 0, max: DURATION_MS_MAX },
   electionTimeoutMs: { min: 1, max: 50_000 },
+  heartbeatIntervalMs: { min: 1, max: 50_000 },
   watchProgressNotifyIntervalMs: { min: WATCH_PROGRESS_INTERVAL_MS_MIN, max: DURATION_MS_MAX },
 } as const satisfies { readonly [key in keyof Config]?: Bounds };
 

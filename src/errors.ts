@@ -48,6 +48,35 @@ const ETCD_ERRORS = {
   corrupt: [GRPC.DATA_LOSS, "etcdserver: corrupt cluster"],
   /** etcd sends this one as Unknown. */
   tooManyRequests: [GRPC.UNKNOWN, "etcdserver: too many requests"],
+  rootUserNotFound: [GRPC.FAILED_PRECONDITION, "etcdserver: root user does not exist"],
+  rootRoleNotFound: [GRPC.FAILED_PRECONDITION, "etcdserver: root user does not have root role"],
+  userExists: [GRPC.FAILED_PRECONDITION, "etcdserver: user name already exists"],
+  userEmpty: [GRPC.INVALID_ARGUMENT, "etcdserver: user name is empty"],
+  userNotFound: [GRPC.FAILED_PRECONDITION, "etcdserver: user name not found"],
+  roleExists: [GRPC.FAILED_PRECONDITION, "etcdserver: role name already exists"],
+  roleNotFound: [GRPC.FAILED_PRECONDITION, "etcdserver: role name not found"],
+  roleEmpty: [GRPC.INVALID_ARGUMENT, "etcdserver: role name is empty"],
+  authFailed: [
+    GRPC.INVALID_ARGUMENT,
+    "etcdserver: authentication failed, invalid user ID or password",
+  ],
+  permissionNotGiven: [GRPC.INVALID_ARGUMENT, "etcdserver: permission not given"],
+  permissionDenied: [GRPC.PERMISSION_DENIED, "etcdserver: permission denied"],
+  roleNotGranted: [GRPC.FAILED_PRECONDITION, "etcdserver: role is not granted to the user"],
+  permissionNotGranted: [
+    GRPC.FAILED_PRECONDITION,
+    "etcdserver: permission is not granted to the role",
+  ],
+  authNotEnabled: [GRPC.FAILED_PRECONDITION, "etcdserver: authentication is not enabled"],
+  invalidAuthToken: [GRPC.UNAUTHENTICATED, "etcdserver: invalid auth token"],
+  invalidAuthManagement: [GRPC.INVALID_ARGUMENT, "etcdserver: invalid auth management"],
+  authOldRevision: [GRPC.INVALID_ARGUMENT, "etcdserver: revision of auth store is old"],
+  /** etcd has no text of its own for these two on the wire. */
+  noPasswordUser: [
+    GRPC.UNKNOWN,
+    "auth: authentication failed, password was given for no password user",
+  ],
+  verifyOnly: [GRPC.UNKNOWN, "auth: token signing attempted with verify-only key"],
   wrongDowngradeVersionFormat: [
     GRPC.INVALID_ARGUMENT,
     "etcdserver: wrong downgrade target version format",

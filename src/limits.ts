@@ -43,6 +43,10 @@ export const FOLLOW_RETRY_MS = 250;
 export const PAGE_ROWS = 2_000;
 /** Bytes after which a page ends. */
 export const PAGE_BYTES = 1 * MIB;
+/** Rows of one page of what reads all of the history: it takes long, so that others shall hardly notice it. */
+export const SMALL_PAGE_ROWS = 100;
+/** Bytes after which such a page ends. */
+export const SMALL_PAGE_BYTES = 256 * 1024;
 /** Rows of one page of a list that is answered whole, from a database server: each page is a question to it. */
 export const LARGE_PAGE_ROWS = 8_000;
 /** Bytes after which such a page ends. */
@@ -103,10 +107,42 @@ export const LEASE_TTL_MAX = 9_000_000_000;
 export const LEASE_CHECK_INTERVAL_MS = 500;
 /** Leases revoked by one such look; the rest follows at the next. */
 export const LEASE_REVOKES_PER_CHECK = 500;
+/** Leases of one list; more are left out. */
+export const LEASES_LISTED_MAX = 1_000_000;
 /** While leases exist and nothing else is written, the store is told this often that a server lives. */
 export const LEASE_HEARTBEAT_MS = 2_000;
 /** A longer time without any write is one in which nobody could renew: it does not count for leases. */
 export const LEASE_GAP_MS = 5_000;
+
+// --- Snapshots ---
+
+/** Snapshots made or sent at the same time, each a file as large as the store; further ones wait. */
+export const SNAPSHOTS_MAX = 4;
+/** Snapshots that wait; further ones are refused with "too many requests". */
+export const SNAPSHOTS_WAITING_MAX = 64;
+/** A client that takes nothing of its snapshot for so long is told "request timed out": its file takes up space. */
+export const SNAPSHOT_STALL_MS = 60_000;
+/** Bytes of pages collected before they are written to the file. */
+export const SNAPSHOT_WRITE_BYTES = 512 * 1024;
+/** Times that leases and records are read until both are of one moment; then "request timed out". */
+export const SNAPSHOT_STATE_READS_MAX = 50;
+
+// --- Authentication ---
+
+/** Longest name of a user or role, in bytes: with it, the name of a record fits a key of every store. A longer one is refused. */
+export const AUTH_NAME_BYTES_MAX = 1_024;
+/** Tokens of one user; the one longest unused ends when another is given. */
+export const AUTH_TOKENS_PER_USER_MAX = 2_000;
+/** Tokens of all users together, likewise. Servers of one database read all of them again when one comes or goes. */
+export const AUTH_TOKENS_MAX = 10_000;
+/** How often idle tokens are looked for, as in etcd. */
+export const AUTH_TOKEN_CHECK_INTERVAL_MS = 1_000;
+/** Idle tokens that one such look ends; the rest follows at the next. */
+export const AUTH_TOKENS_ENDED_PER_CHECK = 1_000;
+/** Times a read starts again because users or roles were changed meanwhile; then "revision of auth store is old". */
+export const AUTH_READ_ATTEMPTS_MAX = 5;
+/** Times a password is looked at again because users or roles were changed meanwhile; then likewise. */
+export const AUTHENTICATE_ATTEMPTS_MAX = 10;
 
 // --- Members ---
 
@@ -114,6 +150,19 @@ export const LEASE_GAP_MS = 5_000;
 export const MEMBER_ANNOUNCE_MS = 5_000;
 /** A server that did not for so long is no member any more. */
 export const MEMBER_ALIVE_MS = 12_000;
+
+// --- Authentication ---
+
+/** Threads that hash passwords; each hash takes one for some 80 ms at the default cost. */
+export const PASSWORD_THREADS_MAX = 2;
+/** Log-ins waiting for such a thread, half a minute's at the default cost; more are refused with "too many requests". */
+export const PASSWORD_QUEUE_MAX = 1_000;
+/** Longest time for one hash, whose cost its maker chose; then its thread is ended, and it is "request timed out". */
+export const PASSWORD_TASK_MS_MAX = 30_000;
+/** Verified tokens (JWT) that are remembered, as a signature takes 0.3 ms; the oldest go. */
+export const JWT_REMEMBERED_MAX = 1_024;
+/** A longer token is malformed: it comes with every call. */
+export const JWT_LENGTH_MAX = 16 * 1024;
 
 // --- Time ---
 
@@ -128,4 +177,5 @@ assert.ok(MESSAGE_DEPTH_MAX > 2 * TXN_OPS_MAX, "transactions nest as deep as the
 assert.ok(WRITER_QUEUE_MAX > COMMIT_REQUESTS_MAX, "the queue holds more than one commit");
 assert.ok(MEMBER_ALIVE_MS > 2 * MEMBER_ANNOUNCE_MS, "a late announcement does not cost membership");
 assert.ok(LEASE_GAP_MS > 2 * LEASE_HEARTBEAT_MS, "a late heartbeat does not look like an outage");
+assert.ok(AUTH_TOKENS_MAX >= AUTH_TOKENS_PER_USER_MAX, "the bound of one user is reached first");
 assert.ok(RECENT_EVENTS_BYTES_MAX > COMMIT_BYTES_MAX, "a commit's events fit the recent ones");

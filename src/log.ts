@@ -1,7 +1,8 @@
-/** The one log, on standard error: lines to read or JSON lines, with secrets cut out of both. */
+/** The one log: lines to read or JSON lines, with secrets cut out of all. */
 
 import { pino } from "pino";
-import type { LogFormat, LogLevel } from "./config.ts";
+import type { LogFormat, LogLevel, LogThreshold } from "./config.ts";
+import { openLogOutputs, type WriteLine } from "./log_outputs.ts";
 
 /** One line for the operator. Fields hold strings, numbers, booleans, bigints, errors, and lists of these. */
 export type Log = (
@@ -11,23 +12,30 @@ export type Log = (
 ) => void;
 
 export interface LogOptions {
-  readonly level: LogLevel;
+  readonly level: LogThreshold;
   readonly format: LogFormat;
   /** Takes whole lines with their line breaks. Default: standard error. */
-  readonly write?: (line: string) => void;
+  readonly write?: WriteLine;
 }
+
+const LINES: Readonly<Record<LogFormat, (json: string) => string>> = {
+  json: (json) => json,
+  plain: plainLine,
+  console: consoleLine,
+};
 
 export function createLog({ level, format, write = writeToStderr }: LogOptions): Log {
   // Synchronous and without pino's worker transports: they would need permissions of their own, and the last line
   // before the process ends would be lost.
   const logger = pino(
     {
-      level,
+      // Lines above errors are not written, so the two levels there are one.
+      level: level === "panic" ? "fatal" : level,
       base: null,
       timestamp: () => `,"ts":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
-    { write: format === "json" ? write : (line: string) => write(plainLine(line)) },
+    { write: (line: string) => write(LINES[format](line)) },
   );
   const withStacks = logger.isLevelEnabled("debug");
   return (lineLevel, message, fields = {}) => {
@@ -63,15 +71,7 @@ export function errorText(error: unknown): string {
 /** Causes may form a ring. */
 const CAUSES_MAX = 5;
 
-/** A reader of stderr that went away must not end the server, and there is nobody left to tell. */
-function writeToStderr(line: string): void {
-  let rest = new TextEncoder().encode(line);
-  try {
-    while (rest.byteLength > 0) rest = rest.subarray(Deno.stderr.writeSync(rest));
-  } catch {
-    return;
-  }
-}
+const writeToStderr = openLogOutputs({ outputs: ["stderr"], rotation: null });
 
 /** The level, time and message are pino's; a field of the same name would make a second one in the same line. */
 const RESERVED_FIELDS: ReadonlySet<string> = new Set(["level", "ts", "msg"]);
@@ -102,6 +102,14 @@ function plainLine(json: string): string {
   const { level, ts, msg, ...fields } = JSON.parse(json) as Record<string, unknown>;
   const pairs = Object.entries(fields).map(([name, value]) => ` ${name}=${plainValue(value)}`);
   return `${ts} ${String(level).toUpperCase()} ${onOneLine(String(msg))}${pairs.join("")}\n`;
+}
+
+/** etcd's lines to read: `2026-11-22T12:00:00.000Z<tab>info<tab>ready to serve client requests<tab>{"address":…}` */
+function consoleLine(json: string): string {
+  const { level, ts, msg, ...fields } = JSON.parse(json) as Record<string, unknown>;
+  const parts = [ts, level, onOneLine(String(msg))];
+  if (Object.keys(fields).length > 0) parts.push(JSON.stringify(fields));
+  return `${parts.join("\t")}\n`;
 }
 
 function plainValue(value: unknown): string {

@@ -35,6 +35,25 @@ Deno.test("log: a plain line is for people, and one line whatever is in it", () 
   );
 });
 
+Deno.test("log: a console line is etcd's: time, level, message and fields, with tabs between", () => {
+  const { lines, log } = collect({ level: "info", format: "console" });
+  log("info", "ready\tto serve", { address: "127.0.0.1:1", count: 3 });
+  log("warn", "done");
+  assert.match(
+    lines[0] ?? "",
+    new RegExp(`^${TIME}\tinfo\tready\\\\u0009to serve\t{"address":"127.0.0.1:1","count":3}\n$`),
+  );
+  assert.match(lines[1] ?? "", new RegExp(`^${TIME}\twarn\tdone\n$`));
+});
+
+Deno.test("log: at etcd's levels above errors there are no lines", () => {
+  for (const level of ["panic", "fatal"] as const) {
+    const { lines, log } = collect({ level, format: "plain" });
+    log("error", "a");
+    assert.deepEqual(lines, []);
+  }
+});
+
 Deno.test("log: lines below the level are left out", () => {
   const { lines, log } = collect({ level: "warn", format: "plain" });
   log("debug", "a");

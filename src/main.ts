@@ -2,14 +2,21 @@
 
 import process from "node:process";
 import { type Command, parseCommand, type ServeCommand, UsageError } from "./cli/command.ts";
+import type { HealthProbe } from "./cli/health_arguments.ts";
+import { askHealth } from "./cli/health_probe.ts";
 import { helpText } from "./cli/help.ts";
+import { notifySupervisor } from "./cli/readiness.ts";
+import { logSettings } from "./cli/settings_report.ts";
 import { startFailureText } from "./cli/start_failure.ts";
 import { RHINO_VERSION, versionText } from "./cli/version.ts";
+import { addressOf, isUnix } from "./client_urls.ts";
 import type { Config } from "./config.ts";
 import { createLog, errorText, type Log, redactSecrets } from "./log.ts";
+import { openLogOutputs } from "./log_outputs.ts";
 import type { RunningServer } from "./server.ts";
 
 const EXIT_START_FAILED = 1;
+const EXIT_UNHEALTHY = 1;
 const EXIT_USAGE = 2;
 /** The shell's convention for a process that a signal ended. */
 const EXIT_SIGNAL = { SIGTERM: 143, SIGINT: 130 } as const;
@@ -31,6 +38,8 @@ async function main(): Promise<void> {
       return print(versionText());
     case "print-schema":
       return await printSchema(command.config);
+    case "health":
+      return await printHealth(command.probe);
     case "serve":
       await serve(command);
   }
@@ -38,12 +47,21 @@ async function main(): Promise<void> {
 
 function readCommand(): Command {
   try {
-    return parseCommand({ args: Deno.args, env: Deno.env.toObject() });
+    return parseCommand({
+      args: Deno.args,
+      env: Deno.env.toObject(),
+      readFile: (path) => Deno.readTextFileSync(path),
+    });
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    print(`Cannot start: ${error.message}\n`, Deno.stderr);
-    Deno.exit(EXIT_USAGE);
+    return endStart(error.message, EXIT_USAGE);
   }
+}
+
+/** Before there is a log, or where it would not show it. */
+function endStart(reason: string, code: number): never {
+  print(`Cannot start: ${redactSecrets(reason)}\n`, Deno.stderr);
+  Deno.exit(code);
 }
 
 async function printSchema({ endpoint }: Config): Promise<void> {
@@ -56,24 +74,38 @@ async function printSchema({ endpoint }: Config): Promise<void> {
   }
 }
 
-async function serve({ config, unknownVariables }: ServeCommand): Promise<void> {
-  const log = createLog({ level: config.logLevel, format: config.logFormat });
-  for (const name of unknownVariables) log("warn", "unknown environment variable", { name });
+async function printHealth(probe: HealthProbe): Promise<void> {
+  const { isWell, text } = await askHealth(probe);
+  print(`${text}\n`, isWell ? Deno.stdout : Deno.stderr);
+  Deno.exit(isWell ? 0 : EXIT_UNHEALTHY);
+}
+
+async function serve(command: ServeCommand): Promise<void> {
+  const { config } = command;
+  const log = openLog(config);
+  logSettings(command, log);
   surviveDefects(log);
   const stopped = stopSignal(log);
   const server = await start(config, log);
-  log("info", "ready to serve client requests", {
-    address: server.address,
-    endpoint: redactSecrets(config.endpoint),
-    version: RHINO_VERSION,
-    etcdVersion: config.emulatedEtcdVersion,
-  });
+  logServing(server, { config, log });
+  const supervisor = { socket: Deno.env.get("NOTIFY_SOCKET"), log };
+  await notifySupervisor("READY=1", supervisor);
   const signal = await stopped;
   log("info", "stopping", { signal });
+  await notifySupervisor("STOPPING=1", supervisor);
   await server[Symbol.asyncDispose]();
   log("info", "stopped");
   // Not left to the event loop: a connection that hangs would keep it going.
   Deno.exit(0);
+}
+
+function openLog({ logLevel, logFormat, logOutputs, logRotation }: Config): Log {
+  try {
+    const write = openLogOutputs({ outputs: logOutputs, rotation: logRotation });
+    return createLog({ level: logLevel, format: logFormat, write });
+  } catch (error) {
+    return endStart(errorText(error), EXIT_START_FAILED);
+  }
 }
 
 async function start(config: Config, log: Log): Promise<RunningServer> {
@@ -82,9 +114,32 @@ async function start(config: Config, log: Log): Promise<RunningServer> {
     const { startServer } = await import("./server.ts");
     return await startServer(config, log);
   } catch (error) {
-    log("error", startFailureText(error, config));
+    const text = startFailureText(error);
+    log("error", text);
     if (error instanceof Error) log("debug", "the start failed at", { error });
+    // Whoever wants no errors in the log has to be told all the same.
+    const isQuiet = config.logLevel === "panic" || config.logLevel === "fatal";
+    if (isQuiet) endStart(text, EXIT_START_FAILED);
     Deno.exit(EXIT_START_FAILED);
+  }
+}
+
+/** etcd's words, for tools that look for them. */
+function logServing(
+  { address, urls }: RunningServer,
+  { config, log }: { readonly config: Config; readonly log: Log },
+): void {
+  log("info", "ready to serve client requests", {
+    address,
+    endpoint: redactSecrets(config.endpoint),
+    version: RHINO_VERSION,
+    etcdVersion: config.emulatedEtcdVersion,
+  });
+  for (const url of urls.filter(({ serves }) => serves !== "metrics")) {
+    const how = url.scheme === "https" || url.scheme === "unixs"
+      ? "serving client traffic securely"
+      : "serving client traffic insecurely; this is strongly discouraged!";
+    log("info", how, { traffic: url.serves, address: isUnix(url) ? url.host : addressOf(url) });
   }
 }
 

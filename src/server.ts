@@ -1,15 +1,21 @@
 /** The composition root: builds every part once, starts them in order, stops them in reverse. */
 import { randomBytes } from "node:crypto";
-import { hostname } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { type Backend, BackendError } from "../backends/contract.ts";
 import { openBackend } from "../backends/registry.ts";
-import { addressOf, clientUrls, type ClientUrlsOptions } from "./client_urls.ts";
+import { dataFolderOf } from "./auto_tls.ts";
+import { addressOf, clientUrls, type ClientUrlsOptions, isUnix, urlText } from "./client_urls.ts";
+import type { Authority } from "./auth/authority.ts";
+import { openAuthority } from "./auth/opening.ts";
+import { createPasswords, type Passwords } from "./auth/passwords.ts";
 import { Compactor } from "./compaction/compactor.ts";
-import { type Config, DEFAULT_CONFIG } from "./config.ts";
+import { type Config, DEFAULT_CONFIG, type ListenUrl } from "./config.ts";
 import { EtcdError } from "./errors.ts";
 import { createHttpServer, type HttpServer } from "./http/http_server.ts";
 import { claimTerm, memberIdOf, nextTermCommand } from "./identity.ts";
+import { leaseTtlMin } from "./lease/commands.ts";
 import { Lessor } from "./lease/lessor.ts";
+import { type ListeningUrl, prepareListeners } from "./listeners.ts";
 import { DRAIN_GRACE_MS, LEASE_GAP_MS, REQUEST_OVERHEAD_BYTES } from "./limits.ts";
 import type { Log } from "./log.ts";
 import { Membership } from "./membership.ts";
@@ -21,26 +27,34 @@ import { abandonCommand } from "./mvcc/commands.ts";
 import { Downgrade } from "./mvcc/downgrade.ts";
 import { Quota } from "./mvcc/quota.ts";
 import { Store } from "./mvcc/store.ts";
+import { authMethods } from "./services/auth.ts";
 import { clusterMethods } from "./services/cluster.ts";
 import { ClientRequests } from "./services/client_requests.ts";
+import { Defragmentations } from "./services/defragmentation.ts";
+import { electionMethods } from "./services/election.ts";
 import { HeaderEncoder } from "./services/header.ts";
 import { healthMethods } from "./services/health.ts";
 import { healthChecks } from "./services/health_checks.ts";
 import { kvMethods } from "./services/kv.ts";
 import { leaseMethods } from "./services/lease.ts";
+import { lockMethods } from "./services/lock.ts";
 import { maintenanceMethods } from "./services/maintenance.ts";
+import { reflectionMethods } from "./services/reflection.ts";
 import { guarded } from "./services/service.ts";
+import { snapshotMethods } from "./services/snapshot.ts";
 import { watchMethods } from "./services/watch.ts";
+import { Snapshotter } from "./snapshot/snapshotter.ts";
 import { WatchHub } from "./watch/hub.ts";
 import { SlowRequests } from "./slow_requests.ts";
 import type { MethodTable } from "./transport/call.ts";
 import { createGrpcServer } from "./transport/grpc_server.ts";
-import { listen } from "./transport/listener.ts";
 
 /** A server that takes requests; disposing of it drains and closes it. */
 export interface RunningServer extends AsyncDisposable {
-  /** HOST:PORT, with the actual port. */
+  /** HOST:PORT of the first client URL, with the actual port; of a Unix socket its URL. */
   readonly address: string;
+  /** All that is listened on, with the actual ports; the client URLs first. */
+  readonly urls: readonly ListeningUrl[];
 }
 
 /** `makeConfig` lets no config through without one. */
@@ -55,6 +69,8 @@ const DEFAULT_LISTEN_URL = { scheme: "http", host: "0.0.0.0", port: 2379 } as co
 export async function startServer(config: Config, log: Log): Promise<RunningServer> {
   await using started = new AsyncDisposableStack();
   const recorders = new Recorders();
+  // Before the store is opened: what is wrong with a certificate is known at once.
+  const listeners = prepareListeners({ config, dataFolder: dataFolderOf(config.endpoint), log });
   const backend = await openBackend(config.endpoint, {
     now: wallClock(),
     randomId,
@@ -62,12 +78,12 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     maxConnections: config.maxConnections,
     createSchema: !config.noCreate,
     leaseGapMs: LEASE_GAP_MS,
+    unsafeNoSync: config.unsafeNoFsync,
     onStatement: recorders.statements.onStatement,
   });
   started.defer(() => backend.close());
-  // The port may be any free one, which is known only later.
-  const [first = DEFAULT_LISTEN_URL] = config.listenClientUrls;
-  const listening = { host: first.host, port: first.port };
+  // A port may be any free one, which is known only later.
+  const listening = () => listeners.clientUrls;
   const engine = started.use(await startEngine({ backend, listening, config, log, recorders }));
   const http = makeHttpServer({ engine, config, log });
   const server = createGrpcServer({
@@ -85,28 +101,28 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
     toStatus: backendStatus,
     onDefect: defectLog(log),
   });
-  const listener = await listen({
-    ...listening,
-    onHttp2: (socket) => server.accept(socket),
-    onHttp1: (socket) => http.accept(socket),
-    onError: (error) => log("warn", "Cannot accept a connection", { error }),
-  });
   started.defer(async () => {
     await Promise.all([server.drain(DRAIN_GRACE_MS), http.drain(DRAIN_GRACE_MS)]);
   });
-  started.defer(() => listener.close());
-  listening.port = listener.port;
+  started.defer(() => listeners.close());
+  await listeners.open({
+    onHttp2: (socket) => server.accept(socket),
+    onHttp1: (socket) => http.accept(socket),
+    onMetrics: (socket) => http.accept(socket, "metrics"),
+  });
   await engine.membership.announce();
   const running = started.move();
+  const { urls, clientUrls: [first = DEFAULT_LISTEN_URL] } = listeners;
   return {
-    address: addressOf(listener),
+    address: isUnix(first) ? urlText(first) : addressOf(first),
+    urls,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }
 
 interface EngineOptions {
   readonly backend: Backend;
-  readonly listening: { readonly host: string; readonly port: number };
+  readonly listening: () => readonly ListenUrl[];
   readonly config: Config;
   readonly log: Log;
   readonly recorders: Recorders;
@@ -122,31 +138,50 @@ async function startEngine(options: EngineOptions) {
   const compactor = started.use(
     new Compactor({
       store,
+      automatic: config.autoCompaction,
       intervalMs: config.compactIntervalMs,
       retainMin: config.compactMinRetain,
       batchSize: config.compactBatchSize,
+      sleepMs: config.compactionSleepIntervalMs,
       now,
       log,
       observe: recorders.compactions,
     }),
   );
+  const ttlMin = leaseTtlMin(config);
   const onGrant = (ttl: number) => recorders.leaseTtls.observe(ttl);
-  const lessor = started.use(new Lessor({ store, now, randomId: randomLeaseId, log, onGrant }));
+  const lessor = started.use(
+    new Lessor({ store, now, randomId: randomLeaseId, ttlMin, log, onGrant }),
+  );
   const urls = { advertised: config.advertiseClientUrls, listening, hostname: hostname() };
   const membership = started.use(makeMembership({ store, config, log, urls }));
   await membership.join();
   // Before anything is appended: from then on nobody knows how long the store lay idle.
   await lessor.start({ isAlone: membership.isAlone });
+  const authority = started.use(await openAuthority({ store, config, now, log }));
+  const passwords = started.use(createPasswords({ cost: config.bcryptCost, log }));
   const header = await makeHeader({ store, membership, log });
   const downgrade = await Downgrade.open({ store, version: config.emulatedEtcdVersion });
-  const clientRequests = new ClientRequests();
-  const parts = { store, hub, header, compactor, lessor, downgrade, membership, clientRequests };
+  const parts = {
+    store,
+    hub,
+    header,
+    authority,
+    passwords,
+    compactor,
+    lessor,
+    downgrade,
+    membership,
+    clientRequests: new ClientRequests(),
+  };
   const methods = methodTable({
     ...parts,
     config,
+    log,
     clientUrls: (authority) => clientUrls(urls, authority),
   });
-  const { metrics, observe } = meter({ ...parts, config, log, recorders }, started);
+  const authRevision = () => Number(authority.state.revision);
+  const { metrics, observe } = meter({ ...parts, authRevision, config, log, recorders }, started);
   const running = started.move();
   return {
     methods,
@@ -255,12 +290,15 @@ interface Parts {
   readonly store: Store;
   readonly hub: WatchHub;
   readonly header: HeaderEncoder;
+  readonly authority: Authority;
+  readonly passwords: Passwords;
   readonly compactor: Compactor;
   readonly lessor: Lessor;
   readonly downgrade: Downgrade;
   readonly membership: Membership;
   readonly clientRequests: ClientRequests;
   readonly config: Config;
+  readonly log: Log;
   /** URLs that clients reach this server by; the argument is what the asking one called it. */
   readonly clientUrls: (authority: string) => readonly string[];
 }
@@ -271,24 +309,56 @@ function methodTable(parts: Parts): MethodTable {
   const options = {
     store,
     header,
+    authority: parts.authority,
     quota: new Quota({ store, memberId, bytesMax: config.quotaBackendBytes }),
     requestBytesMax: config.maxRequestBytes,
     txnOpsMax: config.maxTxnOps,
   };
-  const { emulatedEtcdVersion: version } = config;
+  const { emulatedEtcdVersion: version, featureGates } = config;
+  const stopsService = featureGates.StopGRPCServiceOnDefrag;
+  const defragmentations = new Defragmentations({ stopsService });
   const etcd = guarded([
     ...kvMethods({ ...options, compactor }),
     ...watchMethods({
+      authority: parts.authority,
       hub,
       header: options.header,
       progressIntervalMs: config.watchProgressNotifyIntervalMs,
       requestBytesMax: config.maxRequestBytes,
     }),
+    ...authMethods({ ...options, passwords: parts.passwords, log: parts.log }),
     ...leaseMethods({ ...options, lessor }),
     ...clusterMethods({ ...options, membership, clientUrls: parts.clientUrls }),
-    ...maintenanceMethods({ ...options, compactor, downgrade, membership, version }),
+    ...maintenanceMethods({
+      ...options,
+      compactor,
+      defragmentations,
+      downgrade,
+      membership,
+      version,
+    }),
+    ...snapshotMethods({ ...options, snapshotter: makeSnapshotter(parts), log: parts.log }),
   ], parts.clientRequests);
-  return new Map([...etcd, ...healthMethods(options)]);
+  const table = new Map(etcd);
+  const services = new Map([
+    ...table,
+    ...guarded([...lockMethods(table), ...electionMethods(table)], parts.clientRequests),
+    ...healthMethods({ ...options, defragmentations }),
+  ]);
+  return new Map([...services, ...reflectionMethods(services.keys())]);
+}
+
+function makeSnapshotter({ store, header, compactor, downgrade, membership }: Parts): Snapshotter {
+  return new Snapshotter({
+    store,
+    hold: () => compactor.hold(),
+    facts: async () => ({
+      term: header.identity.raftTerm,
+      version: downgrade.clusterVersion,
+      members: await membership.list(),
+    }),
+    folder: store.backend.folder ?? tmpdir(),
+  });
 }
 
 /** What a client is told when the store fails: that it may try again, or that the store is full; never the details. */

@@ -1,5 +1,6 @@
 /** The contract over one SQLite file. Every SQL call is synchronous, so each method reads one moment. */
 
+import { dirname } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import {
   type Backend,
@@ -61,6 +62,7 @@ export class SqliteBackend implements Backend {
     batchRowsMax: SUBS_MAX,
   };
   readonly clusterId: bigint;
+  readonly folder: string;
   readonly #opened: OpenedDatabase;
   readonly #options: OpenOptions;
   readonly #durability: Durability;
@@ -80,9 +82,10 @@ export class SqliteBackend implements Backend {
     this.#head = stored.head;
     this.#leaseTime = stored;
     this.clusterId = stored.clusterId;
+    this.folder = dirname(path);
     this.#durability = new Durability({
       file: tuning.wrapWal(opened.walFile),
-      mode: tuning.syncMode,
+      mode: options.unsafeNoSync === true ? "never" : tuning.syncMode,
       firstSyncMs: opened.syncMs,
       log,
       onSync: (ms) => options.onStatement?.("sync", ms),

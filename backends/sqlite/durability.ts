@@ -12,8 +12,8 @@
 
 import { BackendError, type OpenOptions } from "../contract.ts";
 
-/** `adaptive` for servers; the others hold one way, for tests. */
-export type SyncMode = "adaptive" | "blocking" | "awaited";
+/** `adaptive` for servers, or `never` where the operator says so; the others hold one way, for tests. */
+export type SyncMode = "adaptive" | "blocking" | "awaited" | "never";
 
 /** Above it, syncs leave the event loop. */
 const SLOW_SYNC_MS = 1.5;
@@ -90,7 +90,8 @@ export class Durability {
   /** Takes note of a commit, and syncs it at once while that is quick. */
   committed(): void {
     this.#committed++;
-    if (this.#isAwaited) return;
+    if (this.#options.mode === "never") this.#durable = this.#committed;
+    if (this.#isAwaited || this.#options.mode === "never") return;
     const startMs = performance.now();
     try {
       this.#options.file.syncDataSync();

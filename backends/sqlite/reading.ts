@@ -62,5 +62,7 @@ export function listLeases(
 
 export function listRecords({ query }: Database, prefix: string): [string, Uint8Array][] {
   const end = Uint8Array.of(...new TextEncoder().encode(prefix), 0xff);
-  return query.listRecords.all<[name: string, value: Uint8Array]>(prefix, end);
+  const rows = query.listRecords.all<[name: Uint8Array, value: Uint8Array]>(prefix, end);
+  const decoder = new TextDecoder();
+  return rows.map(([name, value]) => [decoder.decode(name), value]);
 }

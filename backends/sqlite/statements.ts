@@ -93,9 +93,9 @@ export const STATEMENTS = {
   listLeaseKeys:
     `SELECT CASE octet_length(kv) WHEN size THEN kv ELSE (SELECT l.kv FROM log l WHERE l.id = c.id) END
     FROM current c WHERE lease = ?1 AND lease <> 0 ORDER BY key`,
-  // The byte 0xff, which no text holds, ends what begins with the prefix.
+  // The byte 0xff, which no text holds, ends what begins with the prefix. As text a name would be cut at a NUL.
   listRecords:
-    `SELECT name, value FROM record WHERE name >= ?1 AND name < CAST(?2 AS TEXT) ORDER BY name`,
+    `SELECT CAST(name AS BLOB), value FROM record WHERE name >= ?1 AND name < CAST(?2 AS TEXT) ORDER BY name`,
 
   // `keysOnly` cuts the value off. A kv above a size is answered as 1. Each has a twin for an interval without an
   // upper bound.

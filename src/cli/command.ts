@@ -1,147 +1,89 @@
-/** From the command line and the environment to what the process shall do. Pure: both are handed in. */
+/** From the command line, the environment and a config file to what the process shall do. Pure: all are handed in. */
 
-import { parseArgs } from "node:util";
-import { type Config, makeConfig } from "../config.ts";
-import { redactSecrets } from "../log.ts";
-import { ENV_PREFIX, type Flag, FLAGS, isSwitchable, SWITCHES, variableOf } from "./flags.ts";
-import { nearest } from "./nearest.ts";
+import type { Config } from "../config.ts";
+import { readArguments } from "./arguments.ts";
+import { readConfigFile } from "./config_file.ts";
+import { readEnvironment } from "./environment.ts";
+import { findFlag } from "./flags.ts";
+import type { Given } from "./given.ts";
+import { type HealthProbe, parseHealthArguments, probeOf } from "./health_arguments.ts";
+import { type ResolvedSettings, resolveSettings } from "./settings.ts";
+import { UsageError } from "./usage_error.ts";
+
+export { UsageError };
 
 export type Command =
   | { readonly name: "help" | "version" }
   | { readonly name: "print-schema"; readonly config: Config }
+  | { readonly name: "health"; readonly probe: HealthProbe }
   | ServeCommand;
 
-export interface ServeCommand {
+export interface ServeCommand extends ResolvedSettings {
   readonly name: "serve";
-  readonly config: Config;
   /** Names in the environment that look like ours but are not; worth a warning. */
   readonly unknownVariables: readonly string[];
+  readonly file: {
+    readonly path: string;
+    /** Keys in it that mean nothing; worth a warning. */
+    readonly unknownKeys: readonly string[];
+    /** Flags and variables that have no effect because of it. */
+    readonly overridden: readonly string[];
+  } | undefined;
 }
 
 export interface Invocation {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** Reads a config file. @throws {Error} that says why it cannot */
+  readonly readFile?: (path: string) => string;
 }
-
-/** The operator's mistake, in one line. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
-}
-
-/** Set by tests and tools of this repository rather than by operators. */
-const FOREIGN_VARIABLES =
-  /^RHINO_(TEST_|BENCH_|CRASH_|SEED$|RUNS$|UPDATES$|POSTGRES_DSN$|MYSQL_DSN$)/;
 
 /**
  * What the invocation asks for. A flag wins over its environment variable, and the last of repeated flags over those
- * before it; an empty variable counts as not set.
+ * before it; an empty variable counts as not set. With a config file, etcd's flags and variables do not count.
  *
  * @throws {UsageError} with one line that names the wrong flag or value.
  */
-export function parseCommand({ args, env }: Invocation): Command {
-  const given = readFlags(args);
+export function parseCommand({ args, env, readFile = noFiles }: Invocation): Command {
+  const isHealth = args[0] === "health";
+  const health = isHealth ? parseHealthArguments(args.slice(1)) : undefined;
+  const environment = readEnvironment(env);
+  const { given, switches } = readArguments(health?.rest ?? args, environment);
   for (const name of ["help", "version"] as const) {
-    if (given.has(name)) return { name };
+    if (switches.has(name)) return { name };
   }
-  const config = makeConfig(readValues({ given, env }));
-  if (given.has("print-schema")) return { name: "print-schema", config };
-  return { name: "serve", config, unknownVariables: unknownVariables(env) };
+  const said = [...environment.given, ...given];
+  const file = readFrom(said, readFile);
+  const resolved = resolveSettings([...(file?.given ?? []), ...(file?.remaining ?? said)]);
+  if (health !== undefined) return { name: "health", probe: probeOf(health, resolved.config) };
+  if (switches.has("print-schema")) return { name: "print-schema", config: resolved.config };
+  return { name: "serve", ...resolved, unknownVariables: environment.unknown, file };
 }
 
-function readValues(
-  { given, env }: { given: ReadonlyMap<string, string>; env: Invocation["env"] },
-): Partial<Config> {
-  const values: Partial<Record<keyof Config, unknown>> = {};
-  for (const flag of FLAGS) {
-    const variable = variableOf(flag);
-    const fromFlag = given.get(flag.name);
-    const fromEnv = env[variable] || undefined;
-    if (fromFlag !== undefined) {
-      values[flag.key] = parseValue(flag, { text: fromFlag, origin: `--${flag.name}` });
-    } else if (fromEnv !== undefined) {
-      values[flag.key] = parseValue(flag, { text: fromEnv, origin: variable });
-    }
-  }
-  // Each value was parsed by the flag of its key, so the types fit.
-  return values as Partial<Config>;
+function readFrom(said: readonly Given[], readFile: (path: string) => string) {
+  const path = said.findLast(({ name }) => name === "config-file")?.text ?? "";
+  if (path === "") return undefined;
+  const { given, unknown } = readConfigFile(path, textOf(path, readFile));
+  const isEtcds = ({ name }: Given) =>
+    name !== "config-file" && findFlag(name, ["etcd"]) !== undefined;
+  return {
+    path,
+    given,
+    unknownKeys: unknown,
+    remaining: said.filter((one) => !isEtcds(one)),
+    overridden: said.filter(isEtcds).map(({ origin }) => origin),
+  };
 }
 
-/** A flag that may stand alone gets the value that this means, for the parser takes a string for it. */
-function withTruths(args: readonly string[]): string[] {
-  const completed: string[] = [];
-  for (let at = 0; at < args.length; at++) {
-    const arg = args[at] ?? "";
-    const next = args[at + 1];
-    const isAlone = FLAGS.some((flag) => arg === `--${flag.name}` && isSwitchable(flag)) &&
-      next !== "true" && next !== "false";
-    completed.push(isAlone ? `${arg}=true` : arg);
-  }
-  return completed;
-}
-
-/** Name → text; a switch has an empty text. */
-function readFlags(args: readonly string[]): Map<string, string> {
-  const given = new Map<string, string>();
-  const { tokens } = parseArgs({
-    args: withTruths(args),
-    options: {
-      ...Object.fromEntries(FLAGS.map(({ name }) => [name, { type: "string" as const }])),
-      ...Object.fromEntries(SWITCHES.map(({ name }) => [name, { type: "boolean" as const }])),
-      help: { type: "boolean", short: "h" },
-    },
-    // Not strict: its messages run over several lines and know no nearest flag.
-    strict: false,
-    allowPositionals: true,
-    tokens: true,
-  });
-  for (const token of tokens) {
-    if (token.kind === "positional") throw new UsageError(`unexpected argument "${token.value}"`);
-    if (token.kind === "option") given.set(token.name, checkedText(token));
-  }
-  return given;
-}
-
-interface OptionToken {
-  readonly name: string;
-  readonly rawName: string;
-  readonly value?: string | undefined;
-  readonly inlineValue?: boolean | undefined;
-}
-
-function checkedText({ name, rawName, value, inlineValue }: OptionToken): string {
-  if (SWITCHES.some((known) => known.name === name)) {
-    if (value !== undefined) throw new UsageError(`--${name} takes no value`);
-    return "";
-  }
-  if (!FLAGS.some((flag) => flag.name === name)) throw new UsageError(unknownFlag(rawName));
-  // A flag in the place of a value means that the value was forgotten.
-  if (value === undefined || (!inlineValue && value.startsWith("--"))) {
-    throw new UsageError(`--${name} needs a value`);
-  }
-  return value;
-}
-
-function unknownFlag(rawName: string): string {
-  const names = [...FLAGS, ...SWITCHES].map(({ name }) => `--${name}`);
-  const suggestion = nearest(rawName, names);
-  return suggestion === undefined
-    ? `unknown flag ${rawName}; --help lists all`
-    : `unknown flag ${rawName}; did you mean ${suggestion}?`;
-}
-
-function parseValue(flag: Flag, { text, origin }: { text: string; origin: string }): unknown {
+function textOf(path: string, readFile: (path: string) => string): string {
   try {
-    return flag.parse(text);
+    return readFile(path);
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new UsageError(`${origin} is "${redactSecrets(text)}": ${error.message}`);
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`Cannot read the config file "${path}": ${reason}`);
   }
 }
 
-function unknownVariables(env: Readonly<Record<string, string>>): string[] {
-  const known = new Set(FLAGS.map(variableOf));
-  return Object.keys(env)
-    .filter((name) => name.startsWith(ENV_PREFIX) && !known.has(name))
-    .filter((name) => !FOREIGN_VARIABLES.test(name))
-    .sort();
+function noFiles(): never {
+  throw new Error("there are no files here");
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { DEFAULT_CONFIG } from "../config.ts";
 import { parseCommand, UsageError } from "./command.ts";
 import { FLAGS, variableOf } from "./flags.ts";
+import { DEFAULT_SETTINGS } from "./flags/flag.ts";
 
 function configOf(args: readonly string[], env: Record<string, string> = {}) {
   const command = parseCommand({ args, env });
@@ -24,9 +25,9 @@ Deno.test("parseCommand() serves with the defaults when nothing is said", () => 
   assert.deepEqual(configOf([]), DEFAULT_CONFIG);
 });
 
-Deno.test("parseCommand() makes the default config of each flag's default", () => {
+Deno.test("each flag's default parses to the setting's default", () => {
   for (const flag of FLAGS.filter((one) => one.default !== "")) {
-    assert.deepEqual(flag.parse(flag.default), DEFAULT_CONFIG[flag.key], flag.name);
+    assert.deepEqual(flag.parse(flag.default), DEFAULT_SETTINGS[flag.key], flag.name);
   }
 });
 
@@ -48,18 +49,21 @@ Deno.test("parseCommand() takes values apart from the flag and joined to it", ()
 });
 
 Deno.test("parseCommand() lets the last of repeated flags win, and a flag over its variable", () => {
-  const env = { RHINO_NAME: "from-env", RHINO_LOG_LEVEL: "debug", RHINO_ENDPOINT: "" };
+  const env = { RHINO_NAME: "from-env", RHINO_LOG_LEVEL: "debug", RHINO_CORS: "" };
   const config = configOf(["--name=first", "--name=second"], env);
   assert.equal(config.name, "second");
   assert.equal(config.logLevel, "debug");
-  assert.equal(config.endpoint, DEFAULT_CONFIG.endpoint, "an empty variable is not set");
+  assert.deepEqual(config.cors, ["*"], "an empty variable is not set");
 });
 
 Deno.test("parseCommand() reads each flag from its environment variable", () => {
-  for (const flag of FLAGS.filter((one) => one.default !== "")) {
+  const checked = FLAGS.filter(({ placeholder }) => /^(DURATION|COUNT|true)/.test(placeholder));
+  assert.ok(checked.length > 20);
+  for (const flag of checked) {
+    const variable = variableOf(flag);
     assert.throws(
-      () => parseCommand({ args: [], env: { [variableOf(flag)]: " " } }),
-      { name: "UsageError", message: new RegExp(`^${variableOf(flag)} is " ": expected `) },
+      () => parseCommand({ args: [], env: { [variable]: " " } }),
+      { name: "UsageError", message: new RegExp(`^${variable} is " ": `) },
     );
   }
 });
@@ -71,6 +75,10 @@ Deno.test("parseCommand() names a wrong flag, and the one that was probably mean
   );
   assertRefused({ args: ["--hlep"] }, "unknown flag --hlep; did you mean --help?");
   assertRefused({ args: ["--xyzzy"] }, "unknown flag --xyzzy; --help lists all");
+  assertRefused(
+    { args: ["-listen-adress", ":1"] },
+    "unknown flag -listen-adress; did you mean --listen-address?",
+  );
   assertRefused({ args: ["-x"] }, "unknown flag -x; --help lists all");
   assertRefused({ args: ["--constructor=1"] }, "unknown flag --constructor; --help lists all");
   assertRefused({ args: ["serve"] }, 'unexpected argument "serve"');
@@ -83,7 +91,7 @@ Deno.test("parseCommand() names a wrong value and what was expected", () => {
   );
   assertRefused(
     { env: { RHINO_LOG_FORMAT: "xml" } },
-    'RHINO_LOG_FORMAT is "xml": expected one of plain, json',
+    'RHINO_LOG_FORMAT is "xml": expected one of plain, json, console',
   );
   assertRefused({ args: ["--endpoint"] }, "--endpoint needs a value");
   assertRefused({ args: ["--endpoint", "--name=a"] }, "--endpoint needs a value");
@@ -101,6 +109,7 @@ Deno.test("parseCommand() names a wrong value and what was expected", () => {
 Deno.test("parseCommand() answers --help and --version whatever else is right", () => {
   assert.deepEqual(parseCommand({ args: ["--name=a", "--help"], env: {} }), { name: "help" });
   assert.deepEqual(parseCommand({ args: ["-h"], env: {} }), { name: "help" });
+  assert.deepEqual(parseCommand({ args: ["-version"], env: {} }), { name: "version" });
   assert.deepEqual(parseCommand({ args: ["--version"], env: {} }), { name: "version" });
 });
 

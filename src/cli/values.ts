@@ -46,13 +46,24 @@ export function parseInteger(text: string, bounds: Bounds): number {
   return value;
 }
 
-/** `http://…`, `https://…`, `unix://PATH:0`, separated by commas; without a scheme it is `http`. */
+/**
+ * `http://HOST:PORT`, `https://HOST:PORT`, `unix://PATH`, `unixs://PATH`, separated by commas; without a scheme it is
+ * `http`. All after `unix://` is the path, as etcd and kine have it, be there a port in it or not.
+ */
 export function parseListenUrls(text: string): ListenUrl[] {
   return text.split(",").map((one) => parseListenUrl(one.trim()));
 }
 
 function parseListenUrl(text: string): ListenUrl {
-  const match = /^(?:(https?|tcp):\/\/)?(.*)$/i.exec(text);
+  const socket = /^(unixs?):(?:\/\/)?([^\0?#]+)$/i.exec(text);
+  if (socket !== null) {
+    return {
+      scheme: socket[1]?.toLowerCase() === "unixs" ? "unixs" : "unix",
+      host: socket[2] ?? "",
+      port: 0,
+    };
+  }
+  const match = /^(?:(https?|tcp):\/\/)?(.*?)\/?$/i.exec(text);
   const scheme = match?.[1]?.toLowerCase() === "https" ? "https" : "http";
   return { scheme, ...parseListenAddress(match?.[2] ?? text) };
 }
@@ -71,7 +82,10 @@ function parseListenAddress(text: string): { host: string; port: number } {
 export function parseClientUrls(text: string): string[] {
   const urls = text.split(",").map((url) => url.trim()).filter((url) => url !== "");
   for (const url of urls) {
-    if (!/^https?:\/\/(?:\[[0-9a-f:.%]+\]|[^\s:/?#@[\]]+):\d{1,5}$/i.test(url)) {
+    if (
+      !/^(?:https?:\/\/(?:\[[0-9a-f:.%]+\]|[^\s:/?#@[\]]+):\d{1,5}|unixs?:(?:\/\/)?[^\s?#@]+)$/i
+        .test(url)
+    ) {
       throw new RangeError("expected URLs such as http://10.0.0.1:2379, separated by commas");
     }
   }
@@ -85,6 +99,13 @@ export function parseChoice<Choice extends string>(
   const choice = choices.find((one) => one === text);
   if (choice === undefined) throw new RangeError(`expected one of ${choices.join(", ")}`);
   return choice;
+}
+
+/** What Go takes for a boolean. */
+export function parseTruth(text: string): boolean {
+  if (/^(1|t|true)$/i.test(text)) return true;
+  if (/^(0|f|false)$/i.test(text)) return false;
+  throw new RangeError("expected one of true, false");
 }
 
 /** Texts separated by commas; spaces around them do not count. */

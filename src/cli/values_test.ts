@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { parseClientUrls, parseDurationMs, parseInteger, parseListenUrls } from "./values.ts";
+import {
+  parseClientUrls,
+  parseDurationMs,
+  parseInteger,
+  parseListenUrls,
+  parseTruth,
+} from "./values.ts";
 
 const ANY = { min: 0, max: 2 ** 31 - 1 };
 
@@ -66,13 +72,30 @@ Deno.test("parseListenUrls() takes names, addresses of both kinds, a port alone,
   }
 });
 
+Deno.test("parseListenUrls() takes Unix sockets, with all that follows for the path", () => {
+  assert.deepEqual(parseListenUrls("unix:///run/kine.sock:2379, https://a:1,unixs://localhost:0"), [
+    { scheme: "unix", host: "/run/kine.sock:2379", port: 0 },
+    { scheme: "https", host: "a", port: 1 },
+    { scheme: "unixs", host: "localhost:0", port: 0 },
+  ]);
+});
+
+Deno.test("parseTruth() takes what Go takes", () => {
+  for (const text of ["1", "t", "T", "true", "TRUE", "True"]) assert.equal(parseTruth(text), true);
+  for (const text of ["0", "f", "F", "false", "FALSE"]) assert.equal(parseTruth(text), false);
+  for (const text of ["", "yes", "on", "2"]) {
+    assert.throws(() => parseTruth(text), { message: "expected one of true, false" }, text);
+  }
+});
+
 Deno.test("parseClientUrls() takes URLs of scheme, host and port", () => {
-  assert.deepEqual(parseClientUrls("http://10.0.0.1:2379, https://[::1]:2380"), [
+  assert.deepEqual(parseClientUrls("http://10.0.0.1:2379, https://[::1]:2380,unix://a.sock"), [
     "http://10.0.0.1:2379",
     "https://[::1]:2380",
+    "unix://a.sock",
   ]);
   for (
-    const text of ["10.0.0.1:2379", "http://a", "http://a:1/path", "unix://a:1", "http://u:p@a:1"]
+    const text of ["10.0.0.1:2379", "http://a", "http://a:1/path", "ftp://a:1", "http://u:p@a:1"]
   ) {
     assert.throws(() => parseClientUrls(text), { name: "RangeError" }, text);
   }

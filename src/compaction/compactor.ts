@@ -1,21 +1,27 @@
 /**
- * Keeps the store from growing without bound: moves the compact revision at intervals, and trims what that made
- * unreachable in small steps, between which writers get their turn.
+ * Keeps the store from growing without bound: moves the compact revision at intervals, or on etcd's schedule, and trims
+ * what that made unreachable in small steps, between which writers get their turn.
  */
 import { setTimeout as pause } from "node:timers/promises";
 import type { Store } from "../mvcc/store.ts";
 import { compactCommand } from "../mvcc/commands.ts";
 import { hashScope } from "../mvcc/hash.ts";
 import { HashStorage } from "../mvcc/hash_storage.ts";
+import { AutoCompactor } from "./auto_compactor.ts";
+import { type Automatic, scheduleOf } from "./schedule.ts";
 
 export interface CompactorOptions {
   readonly store: Store;
+  /** etcd's way to compact automatically; `null` for the two below. */
+  readonly automatic?: Automatic | null;
   /** Milliseconds between automatic compactions; 0 for none. */
   readonly intervalMs: number;
-  /** Revisions that an automatic compaction leaves. */
+  /** Revisions that such a compaction leaves. */
   readonly retainMin: number;
   /** Rows looked at in one trimming step. */
   readonly batchSize: number;
+  /** Pause between two steps. Default 0: others get their turn all the same. */
+  readonly sleepMs?: number;
   /** Milliseconds, for waiting only. */
   readonly now: () => number;
   readonly log: (level: "info" | "warn", message: string, fields?: Record<string, unknown>) => void;
@@ -29,6 +35,12 @@ export interface CompactionObserver {
   stepFailed(): void;
   /** All that a compact revision lets go is gone. */
   finished(ms: number): void;
+}
+
+/** Keeps what a later compaction than this one made unreachable. */
+export interface TrimHold extends Disposable {
+  /** Exactly what this one lets go is gone. */
+  readonly compactRevision: number;
 }
 
 /**
@@ -46,9 +58,14 @@ export class Compactor implements AsyncDisposable {
   readonly hashes: HashStorage = new HashStorage();
   readonly #options: CompactorOptions;
   readonly #timer: ReturnType<typeof setInterval> | undefined;
+  readonly #auto: AutoCompactor | undefined;
   #trimming: Promise<void> | undefined;
   #isStale = false;
   readonly #closing = new AbortController();
+  readonly #closed = Promise.withResolvers<void>();
+  readonly #holds = new Set<
+    { readonly compactRevision: number; readonly released: Promise<void> }
+  >();
   /** Whether this server compacted last: no other can have trimmed yet when it makes its checksum. */
   #compactedLast = true;
   #later: ReturnType<typeof setTimeout> | undefined;
@@ -70,9 +87,20 @@ export class Compactor implements AsyncDisposable {
       if (isOwn) this.#trim();
       else this.#trimLater();
     });
-    if (intervalMs > 0) this.#timer = setInterval(() => void this.#compact(), intervalMs);
+    const { automatic = null } = options;
+    if (automatic !== null) this.#auto = this.#startAuto(automatic);
+    else if (intervalMs > 0) this.#timer = setInterval(() => void this.#compact(), intervalMs);
     // A crash may have left trimming undone.
     if (store.head.compactRevision > 0) this.#trimLater();
+  }
+
+  #startAuto(automatic: Automatic): AutoCompactor | undefined {
+    const { store, now, log } = this.#options;
+    const revision = () => store.head.revision;
+    const schedule = scheduleOf(automatic, { revision, nowMs: now() });
+    if (schedule === undefined) return undefined;
+    const compact = (revision: number) => store.submit(compactCommand(revision, store.alarms));
+    return new AutoCompactor({ schedule, compact, now, log });
   }
 
   /** Who compacts trims too; the others look after it, in case it has gone. */
@@ -91,6 +119,32 @@ export class Compactor implements AsyncDisposable {
   async trimmed(): Promise<void> {
     this.#trim();
     while (this.#trimming !== undefined) await this.#trimming;
+  }
+
+  /**
+   * Resolves as `trimmed` does, and from then on nothing goes that a later compaction made unreachable, until the hold is
+   * disposed of: for whoever has to read the whole history of one moment. Other servers of the store go on trimming.
+   */
+  async hold(): Promise<TrimHold> {
+    this.#trim();
+    while (this.#trimming !== undefined) await this.#trimming;
+    const released = Promise.withResolvers<void>();
+    const hold = { compactRevision: this.#trimmedRevision, released: released.promise };
+    this.#holds.add(hold);
+    return {
+      compactRevision: hold.compactRevision,
+      [Symbol.dispose]: () => {
+        this.#holds.delete(hold);
+        released.resolve();
+      },
+    };
+  }
+
+  /** Waits until no hold forbids to trim up to this revision. */
+  async #released(upTo: number): Promise<void> {
+    for (const hold of this.#holds) {
+      if (hold.compactRevision < upTo) await Promise.race([hold.released, this.#closed.promise]);
+    }
   }
 
   async #compact(): Promise<void> {
@@ -153,33 +207,38 @@ export class Compactor implements AsyncDisposable {
   }
 
   async #step(upTo: number): Promise<boolean> {
-    const { store, batchSize, log, now, observe } = this.#options;
+    const { store, batchSize, sleepMs = 0, log, now, observe } = this.#options;
+    await this.#released(upTo);
+    if (this.#closing.signal.aborted) return false;
     // Whoever waits gets a turn between two steps.
     await new Promise<void>((resolve) => setImmediate(resolve));
     try {
       const startMs = now();
       const { done, isBusy, removed } = await store.backend.trim({ rowsMax: batchSize, upTo });
       observe?.stepped({ ms: now() - startMs, removed });
-      if (isBusy) await this.#pause();
+      if (isBusy) await this.#pause(RETRY_MS);
+      else if (!done && sleepMs > 0) await this.#pause(sleepMs);
       return done;
     } catch (error) {
       observe?.stepFailed();
       log("warn", "Cannot trim what was compacted: trying again", { cause: messageOf(error) });
-      await this.#pause();
+      await this.#pause(RETRY_MS);
       return false;
     }
   }
 
   /** Ends early when the compactor is closed. */
-  async #pause(): Promise<void> {
+  async #pause(ms: number): Promise<void> {
     const { signal } = this.#closing;
-    await pause(RETRY_MS, undefined, { signal }).catch(() => {});
+    await pause(ms, undefined, { signal }).catch(() => {});
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
+    this.#closed.resolve();
     clearInterval(this.#timer);
     clearTimeout(this.#later);
+    await this.#auto?.[Symbol.asyncDispose]();
     await this.#trimming;
   }
 }

@@ -152,6 +152,22 @@ Deno.test("Compactor compacts at intervals, and leaves the revisions that it sha
   assert.deepEqual(await revisionsLeft(rig.engine), [6, 7, 8, 9]);
 });
 
+Deno.test("Compactor compacts on etcd's schedule in place of its own", async () => {
+  await using rig = await open(undefined, {
+    automatic: { mode: "periodic", periodMs: 20 },
+    intervalMs: 1,
+    retainMin: 3,
+    now: () => performance.now(),
+  });
+  const { head } = await rig.engine.committed((commit) => commit.head.compactRevision > 0);
+  assert.equal(head.compactRevision, 9, "all that was there one period ago");
+
+  await using off = await open(undefined, { automatic: { mode: "off" }, intervalMs: 1 });
+  // Ten of the intervals that do not count.
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.equal(off.engine.store.head.compactRevision, -1);
+});
+
 Deno.test("Compactor tries again at the next interval when it could not compact", async () => {
   let isBroken = true;
   await using rig = await open((real) => ({
@@ -200,4 +216,39 @@ Deno.test("Compactor tells what it trims, step by step, and once for each compac
   assert.equal(rig.compactor.lag, 0);
   // Revisions 2 and 3 are gone.
   assert.deepEqual([removedRows, finished], [2, 1]);
+});
+
+Deno.test("Compactor.hold() keeps what later compactions let go, until the last hold is gone", async () => {
+  await using rig = await open();
+  await rig.compact(4);
+  const first = await rig.compactor.hold();
+  const second = await rig.compactor.hold();
+  assert.deepEqual([first.compactRevision, second.compactRevision], [4, 4]);
+  // What asks for the same trimming is not held up.
+  await rig.compactor.trimmed();
+
+  await rig.compact(7);
+  const trimmed = rig.compactor.trimmed();
+  first[Symbol.dispose]();
+  // Time for many a step.
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(await revisionsLeft(rig.engine), [4, 5, 6, 7, 8, 9]);
+  second[Symbol.dispose]();
+  await trimmed;
+  assert.deepEqual(await revisionsLeft(rig.engine), [7, 8, 9]);
+});
+
+Deno.test("Compactor.hold() waits for the trimming of what is compacted already", async () => {
+  await using rig = await open();
+  await rig.compact(8);
+  using hold = await rig.compactor.hold();
+  assert.equal(hold.compactRevision, 8);
+  assert.deepEqual(await revisionsLeft(rig.engine), [8, 9]);
+});
+
+Deno.test("Compactor ends although something is held", async () => {
+  const rig = await open();
+  await rig.compactor.hold();
+  await rig.compact(8);
+  await rig[Symbol.asyncDispose]();
 });

@@ -23,7 +23,11 @@ export const STALLED_MS = 2 * 60_000;
 export const LINGER_MS = 1_000;
 /** Connections of HTTP/1.1 at the same time; one more is closed at once. */
 export const CONNECTIONS_MAX = 10_000;
-/** Requests on one HTTP/1.1 connection that were sent ahead and wait for their turn are not read further than this. */
+/** Requests of a connection that wait for the one before them; at one more it is closed. */
+export const REQUESTS_AHEAD_MAX = 100;
+/** How often the system asks whether a silent client is still there; one that is not is disconnected. */
 export const TCP_KEEPALIVE_MS = 15_000;
-/** Longest message of a WebSocket, in frames or in one: as that of a body. */
+/** Bytes of an answer that are written as JSON at once; then others are served before it goes on. */
+export const JSON_STEP_BYTES = 256 * 1024;
+/** From a goodbye to a WebSocket until it is cut off. */
 export const WEBSOCKET_CLOSE_MS = 1_000;

@@ -81,7 +81,7 @@ async function serveUnary({ request, options, bounds, handlerOf }: Parts): Promi
     call.received(bytes);
     // The table says what kind a path is, and a service's own table agrees.
     const handle = handlerOf(request.method).handle as UnaryHandler;
-    call.answer(await handle(bytes, call));
+    await call.answer(await handle(bytes, call));
   } catch (error) {
     call.fail(error);
   }
@@ -96,7 +96,7 @@ async function serveStream({ request, options, bounds, handlerOf }: Parts): Prom
       readValues(exchange, bounds, {
         onValue: (json) => call.push(encode(method, { json, options })),
         onEnd: () => call.requests.end(),
-        onFailure: (error) => call.fail(error),
+        onFailure: (error) => call.breakOff(error),
       });
     } else {
       call.push(await readMessage(request, { call, bounds, options }));

@@ -2,7 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import type { DescMethod } from "@bufbuild/protobuf";
-import { GRPC, type StatusError } from "../errors.ts";
+import { GRPC, StatusError } from "../errors.ts";
 import type { CallContext, MessageParts, Method, StreamCall } from "../transport/call.ts";
 import type { CallFacts, CallObserver, CallSet, MethodObserver } from "../transport/calls.ts";
 import { partsLength } from "../transport/framing.ts";
@@ -14,7 +14,7 @@ import type { Exchange } from "./exchange.ts";
 import { metadataOf, timeoutOf } from "./gateway_metadata.ts";
 import { grpcPathOf } from "./gateway_paths.ts";
 import { httpStatusOf, replyStatus, statusJson } from "./gateway_status.ts";
-import { escapeHtml, jsonOfMessage } from "./message_json.ts";
+import { escapeHtml, isLarge, jsonOfLargeMessage, jsonOfMessage } from "./message_json.ts";
 
 /** What every answer has that a handler has begun, as etcd's. */
 export const ANSWER_HEADERS = {
@@ -129,9 +129,18 @@ export class GatewayCall implements CallContext, CallFacts {
     this.#controller.abort(reason);
   }
 
-  answer(parts: MessageParts): void {
+  /** The same while the handler still runs. */
+  breakOff(error: unknown): void {
+    const { code, message } = this.#options.mapStatus(error, this.#path);
+    this.abort(new StatusError(code, message));
+  }
+
+  async answer(parts: MessageParts): Promise<void> {
     if (this.#isOver) return;
-    const json = jsonOfMessage(this.method.output, parts);
+    const json = isLarge(parts)
+      ? await jsonOfLargeMessage(this.method.output, parts)
+      : jsonOfMessage(this.method.output, parts);
+    if (this.#isOver) return;
     this.responseMessage = parts;
     this.observer?.sent(partsLength(parts));
     this.finish(GRPC.OK);

@@ -9,15 +9,14 @@ import type { OnOtherStream } from "../transport/call_front.ts";
 import { type CallObserver, CallSet } from "../transport/calls.ts";
 import { createStatusMapper, type OnDefect, type ToStatus } from "../transport/status.ts";
 import {
-  CONNECTIONS_MAX,
   HEADER_BYTES_MAX,
   HEADERS_TIMEOUT_MS,
   IDLE_TIMEOUT_MS,
   LINGER_MS,
   STALLED_MS,
-  TCP_KEEPALIVE_MS,
   TIMEOUT_CHECK_MS,
 } from "./bounds.ts";
+import { Connections } from "./connections.ts";
 import { replyText } from "./exchange.ts";
 import { createGateway } from "./gateway.ts";
 import { http1Exchange, http2Exchange, requestExchange } from "./node_exchange.ts";
@@ -71,6 +70,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       streamCalls,
     })
     : undefined;
+  const connections = new Connections();
   const routers: Readonly<Record<HttpFace, Router>> = {
     client: createRouter({ pages: clientPages(options), gateway, access, onDefect }),
     metrics: createRouter({
@@ -81,20 +81,15 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     }),
   };
   const servers: Readonly<Record<HttpFace, Server>> = {
-    client: createNodeServer(routers.client, { hasWebSockets: gateway !== undefined }),
-    metrics: createNodeServer(routers.metrics, { hasWebSockets: false }),
+    client: createNodeServer(routers.client, {
+      connections,
+      hasWebSockets: gateway !== undefined,
+    }),
+    metrics: createNodeServer(routers.metrics, { connections, hasWebSockets: false }),
   };
-  const sockets = new Set<Socket>();
-  let isDraining = false;
   return {
     accept(socket, face = "client") {
-      if (isDraining || sockets.size >= CONNECTIONS_MAX) {
-        socket.destroy();
-        return;
-      }
-      sockets.add(socket);
-      socket.on("close", () => sockets.delete(socket));
-      socket.setKeepAlive(true, TCP_KEEPALIVE_MS);
+      if (!connections.add(socket)) return;
       servers[face].emit("connection", socket);
       // It was paused to give its first bytes back.
       socket.resume();
@@ -106,28 +101,16 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       return true;
     },
     async drain(graceMs) {
-      isDraining = true;
-      for (const server of Object.values(servers)) server.closeIdleConnections();
+      connections.drain();
       await atMost(unaryCalls.empty(), graceMs / 2);
       const stopped = new EtcdError("stopped");
       unaryCalls.abortAll(stopped);
       streamCalls.abortAll(stopped);
-      for (const server of Object.values(servers)) server.closeIdleConnections();
-      await atMost(noneLeft(sockets), graceMs / 2);
-      for (const socket of [...sockets]) socket.destroy();
+      await atMost(connections.empty(), graceMs / 2);
+      connections.destroyAll();
       for (const server of Object.values(servers)) server.close();
     },
   };
-}
-
-/** Resolves when all of them are closed. */
-async function noneLeft(sockets: ReadonlySet<Socket>): Promise<void> {
-  await Promise.all([...sockets].map((socket) =>
-    new Promise<void>((resolve) => {
-      if (socket.closed) resolve();
-      else socket.once("close", () => resolve());
-    })
-  ));
 }
 
 /** Resolves when the promise does, or when the time is over. */
@@ -141,7 +124,10 @@ async function atMost(promise: Promise<void>, ms: number): Promise<void> {
 /** node's server, without a port of its own. */
 function createNodeServer(
   router: Router,
-  { hasWebSockets }: { readonly hasWebSockets: boolean },
+  { connections, hasWebSockets }: {
+    readonly connections: Connections;
+    readonly hasWebSockets: boolean;
+  },
 ): Server {
   const server = createServer({
     maxHeaderSize: HEADER_BYTES_MAX,
@@ -159,18 +145,32 @@ function createNodeServer(
   });
   // Without a port of its own it would be taken for one that is closing, which ends connections after one answer.
   Object.defineProperty(server, "listening", { value: true });
-  server.on("request", (request, response) => serve(request, { response, router }));
+  server.on("request", (request, response) => {
+    const begin = () => serve(request, { response, router });
+    connections.begin(request.socket, { answer: response, serve: begin });
+  });
   server.on("checkContinue", (request, response) => {
-    response.writeContinue();
-    serve(request, { response, router });
+    const begin = () => {
+      response.writeContinue();
+      serve(request, { response, router });
+    };
+    connections.begin(request.socket, { answer: response, serve: begin });
   });
   server.on("checkExpectation", (_request, response) => {
     response.writeHead(417, { "Connection": "close", "Content-Length": "0" });
     response.end();
   });
-  server.on("upgrade", (request, socket, head) => upgrade(request, { socket, head, router }));
+  server.on("upgrade", (request, socket, head) => {
+    // There are no other sockets: connections come by TCP or TLS.
+    const connection = socket as Socket;
+    const begin = () => upgrade(request, { socket: connection, head, router });
+    connections.begin(connection, { answer: connection, serve: begin });
+  });
   server.on("clientError", refuse);
-  server.setTimeout(STALLED_MS, cutOffWhenStalled);
+  // Nothing has moved for long: fine for a watch, but not with data that waits for its client, nor without any request.
+  server.setTimeout(STALLED_MS, (socket) => {
+    if (socket.writableLength > 0 || !connections.isBusy(socket)) socket.destroy();
+  });
   return server;
 }
 
@@ -182,27 +182,23 @@ function isGatewayPath({ url = "" }: IncomingMessage): boolean {
 function upgrade(
   request: IncomingMessage,
   { socket, head, router }: {
-    readonly socket: Duplex;
+    readonly socket: Socket;
     readonly head: Uint8Array;
     readonly router: Router;
   },
 ): void {
-  // A server that accepts connections of TCP and TLS has no other sockets.
-  const connection = socket as Socket;
   const asked = requestExchange(request);
-  connection.setTimeout(STALLED_MS, () => {
-    if (connection.writableLength > 0) connection.destroy();
+  socket.setTimeout(STALLED_MS, () => {
+    if (socket.writableLength > 0) socket.destroy();
   });
-  countRequest(connection, connection);
-  if (!router.admits(refusalExchange(asked, connection))) return;
-  router.route(acceptWebSocket(asked, { socket: connection, head }));
+  if (!router.admits(refusalExchange(asked, socket))) return;
+  router.route(acceptWebSocket(asked, { socket, head }));
 }
 
 function serve(
   request: IncomingMessage,
   { response, router }: { readonly response: ServerResponse; readonly router: Router },
 ): void {
-  countRequest(request.socket, response);
   response.once("finish", () => lingerThenClose(request));
   const exchange = http1Exchange(request, response);
   if (request.headers.host === undefined && request.httpVersion === "1.1") {
@@ -246,20 +242,3 @@ function refuse(error: Error, socket: Duplex): void {
 }
 
 const REQUEST_LINE = /^[A-Z]+ \S+ HTTP\/1\.[01]\r?\n/;
-
-/** Nothing has moved for long: fine for a watch, but not with data that waits for its client, nor without any request. */
-function cutOffWhenStalled(socket: Socket): void {
-  if (socket.writableLength > 0 || !busy.has(socket)) socket.destroy();
-}
-
-/** Connections with a request under way, and how many of them. */
-const busy = new Map<Socket, number>();
-
-function countRequest(socket: Socket, answer: ServerResponse | Socket): void {
-  busy.set(socket, (busy.get(socket) ?? 0) + 1);
-  answer.once("close", () => {
-    const others = (busy.get(socket) ?? 1) - 1;
-    if (others === 0) busy.delete(socket);
-    else busy.set(socket, others);
-  });
-}

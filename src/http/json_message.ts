@@ -196,11 +196,13 @@ function inRange(value: bigint | null, { min, max }: { min: bigint; max: bigint 
   return value === null || value < min || value > max ? null : value;
 }
 
-/** A number that was written as text. */
+/** A number that was written as text: as Go does, up to what cannot belong to it. */
 function numeralOf(text: string): bigint | null {
-  return /^\s|\s$/.test(text) ? null : integerOf(text);
+  const number = NUMERAL.exec(text)?.[0];
+  return number === undefined || /\s$/.test(text) ? null : integerOf(number);
 }
 
+const NUMERAL = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![-+._a-zA-Z0-9])/;
 const NUMBER = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d{1,9}))?$/;
 /** The largest unsigned number of 64 bits has as many. */
 const DIGITS_MAX = 20;

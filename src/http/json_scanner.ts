@@ -40,6 +40,7 @@ const LITERALS: Readonly<Record<string, string>> = { t: "true", f: "false", n: "
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const POINT = 0x2e;
 
 /** States in which a number may end. */
 const ENDS_NUMBER: ReadonlySet<State> = new Set(["0", "digits", "fraction", "exponent"]);
@@ -83,15 +84,15 @@ export class JsonScanner {
         i = this.#skipText(bytes, i);
         if (i >= bytes.length) return -1;
         this.#inString(bytes[i] ?? 0);
-      } else if (ENDS_NUMBER.has(this.#state) && !isNumberPart(byte)) {
-        this.#state = this.#places.length === 0 ? "done" : "after value";
+      } else if (ENDS_NUMBER.has(this.#state) && !this.#goesOn(byte)) {
+        this.#endValue();
         // A number at the top ends before the byte that ended it.
-        if (this.#state === "done") return this.#reset(i);
+        if (this.#isDone()) return this.#reset(i);
         this.#step(byte);
       } else {
         this.#step(byte);
       }
-      if (this.#state === "done") return this.#reset(i + 1);
+      if (this.#isDone()) return this.#reset(i + 1);
     }
     return -1;
   }
@@ -99,6 +100,18 @@ export class JsonScanner {
   /** Nothing comes any more; returns whether that ends a value, which only a number at the top can do. */
   finish(): boolean {
     return ENDS_NUMBER.has(this.#state) && this.#places.length === 0;
+  }
+
+  #isDone(): boolean {
+    return this.#state === "done";
+  }
+
+  /** Whether a number that could be over goes on. */
+  #goesOn(byte: number): boolean {
+    const state = this.#state;
+    if (isDigit(byte)) return state !== "0";
+    if (byte === POINT) return state === "0" || state === "digits";
+    return (byte === 0x65 || byte === 0x45) && state !== "exponent";
   }
 
   #reset(end: number): number {
@@ -221,39 +234,28 @@ export class JsonScanner {
   }
 
   #inNumber(char: string, byte: number): void {
-    const isDigit = char >= "0" && char <= "9";
     switch (this.#state) {
       case "-":
-        if (!isDigit) this.#refuse(byte);
+        if (!isDigit(byte)) this.#refuse(byte);
         this.#state = char === "0" ? "0" : "digits";
         return;
       case ".":
-        if (!isDigit) this.#refuse(byte);
+        if (!isDigit(byte)) this.#refuse(byte);
         this.#state = "fraction";
         return;
       case "e":
         if (char === "+" || char === "-") this.#state = "e sign";
-        else if (isDigit) this.#state = "exponent";
+        else if (isDigit(byte)) this.#state = "exponent";
         else this.#refuse(byte);
         return;
       case "e sign":
-        if (!isDigit) this.#refuse(byte);
+        if (!isDigit(byte)) this.#refuse(byte);
         this.#state = "exponent";
         return;
       default:
-        this.#afterDigits(char, { isDigit, byte });
-    }
-  }
-
-  #afterDigits(char: string, { isDigit, byte }: { isDigit: boolean; byte: number }): void {
-    const state = this.#state;
-    if (isDigit && state !== "0") return;
-    if (char === "." && (state === "0" || state === "digits")) this.#state = ".";
-    else if ((char === "e" || char === "E") && state !== "exponent") this.#state = "e";
-    else {
-      // A second sign, point or exponent: the number is over, and this byte stands where none may.
-      this.#endValue();
-      if (this.#state !== "done") this.#between(char, byte);
+        // It goes on, so this is one of the three.
+        if (byte === POINT) this.#state = ".";
+        else if (!isDigit(byte)) this.#state = "e";
     }
   }
 
@@ -266,9 +268,8 @@ function isSpace(byte: number): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
-function isNumberPart(byte: number): boolean {
-  return (byte >= 0x30 && byte <= 0x39) || byte === 0x2e || byte === 0x65 || byte === 0x45 ||
-    byte === 0x2b || byte === 0x2d;
+function isDigit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x39;
 }
 
 /** A byte as Go writes it in single quotes. */

@@ -1,7 +1,7 @@
 /** Reads the tokens of one JSON value that is known to be well-formed (`json_scanner.ts`), with Go's protojson's texts. */
 
 import { Buffer } from "node:buffer";
-import { JsonError, JsonScanner } from "./json_scanner.ts";
+import { JsonError } from "./json_scanner.ts";
 
 export type TokenKind = "{" | "}" | "[" | "]" | "string" | "number" | "bool" | "null";
 
@@ -53,13 +53,12 @@ export class JsonText {
 
   /** Passes over the next value. */
   skip(): void {
-    const start = this.#skipSeparators();
-    const first = this.#bytes[start] ?? 0;
-    if (kindOf(first) === "{" || kindOf(first) === "[") {
-      this.#at = new JsonScanner().scan(this.#bytes, start);
-    } else {
-      this.next();
-    }
+    let depth = 0;
+    do {
+      const { kind } = this.next();
+      if (kind === "{" || kind === "[") depth++;
+      else if (kind === "}" || kind === "]") depth--;
+    } while (depth > 0);
   }
 
   /** As it was written. */
@@ -78,8 +77,8 @@ export class JsonText {
     const value = JSON.parse(`"${text}"`) as string;
     if (value.isWellFormed()) return value;
     const at = start + 1 + Buffer.byteLength(text.slice(0, afterLoneSurrogate(text)));
-    const rest = this.#buffer.toString("latin1", at, at + 6);
-    if (rest.length < 6) throw new JsonError("proto: unexpected EOF");
+    const rest = this.#buffer.toString("utf8", at, at + 6);
+    if (at + 6 > this.#bytes.length) throw new JsonError("proto: unexpected EOF");
     throw this.#syntaxError(start, `invalid escape code ${JSON.stringify(rest)} in string`);
   }
 
@@ -135,14 +134,15 @@ export class JsonText {
 
 /** Index behind the first half of a surrogate pair that has no other half. */
 function afterLoneSurrogate(text: string): number {
+  let secondHalfAt = -1;
   for (const { index, 1: hex } of text.matchAll(/\\(?:u([0-9a-fA-F]{4})|[^u])/g)) {
-    if (hex === undefined) continue;
+    if (hex === undefined || index === secondHalfAt) continue;
     const code = parseInt(hex, 16);
-    const isHigh = code >= 0xd800 && code <= 0xdbff;
-    if (isHigh && !/^\\u[dD][c-fC-F]/.test(text.slice(index + 6, index + 12))) return index + 6;
-    const isLow = code >= 0xdc00 && code <= 0xdfff;
-    const before = text.slice(Math.max(0, index - 6), index);
-    if (isLow && !/^\\u[dD][89abAB][0-9a-fA-F]{2}$/.test(before)) return index + 6;
+    if (code < 0xd800 || code > 0xdfff) continue;
+    const end = index + 6;
+    const isPair = code < 0xdc00 && /^\\u[dD][c-fC-F]/.test(text.slice(end, end + 6));
+    if (!isPair) return end;
+    secondHalfAt = end;
   }
   return text.length;
 }

@@ -4,23 +4,19 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import { clientNameOf } from "../transport/client_name.ts";
-import { ignoreError } from "../transport/direct_call.ts";
+import { ignoreError, stopReadingWhenSent } from "../transport/direct_call.ts";
 import type { Exchange, HttpHeaders } from "./exchange.ts";
 
-/** What both know of the client. */
-function clientOf(socket: Socket | undefined) {
-  return {
-    remoteAddress: socket?.remoteAddress ?? "",
-    remotePort: socket?.remotePort ?? 0,
-    isSecure: socket !== undefined && "encrypted" in socket && socket.encrypted === true,
-    clientName: clientNameOf(socket),
-  };
+function addressOf(socket: Socket | undefined) {
+  return { remoteAddress: socket?.remoteAddress ?? "", remotePort: socket?.remotePort ?? 0 };
 }
 
 /** A request of HTTP/1.1 without a way to answer it. */
 export function requestExchange(request: IncomingMessage): Exchange {
   return {
-    ...clientOf(request.socket),
+    ...addressOf(request.socket),
+    isSecure: "encrypted" in request.socket && request.socket.encrypted === true,
+    clientName: clientNameOf(request.socket),
     method: request.method ?? "",
     target: request.url ?? "",
     host: request.headers.host ?? "",
@@ -59,8 +55,13 @@ export function http1Exchange(request: IncomingMessage, response: ServerResponse
 /** HTTP/2. */
 export function http2Exchange(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Exchange {
   stream.on("error", ignoreError);
+  stream.once("finish", () => stopReadingWhenSent(stream));
+  const { session } = stream;
   return {
-    ...clientOf(stream.session?.socket),
+    ...addressOf(session?.socket),
+    isSecure: session?.encrypted === true,
+    // The session stands for its socket, which node keeps to itself.
+    clientName: clientNameOf(session),
     method: headers[":method"] ?? "",
     target: headers[":path"] ?? "",
     host: headers[":authority"] ?? headers.host ?? "",

@@ -2,12 +2,25 @@
 import { EtcdError } from "../errors.ts";
 import { LEASE_TTL_MAX } from "../limits.ts";
 import { ALARM, type Alarms } from "../mvcc/alarms.ts";
+import { type Permit, UNRESTRICTED } from "../mvcc/permit.ts";
 import type { Command } from "../mvcc/read_set.ts";
 import type { BatchView } from "../mvcc/view.ts";
 
-/** etcd's shortest TTL in seconds: 1.5 election timeouts of 1 s, rounded up. */
+/** The shortest TTL in seconds with etcd's defaults; see `leaseTtlMin`. */
 const TTL_MIN = 2;
 const LEASE_BYTES = 64;
+
+/** Of etcd's timing, in milliseconds. */
+export interface ElectionTiming {
+  readonly electionTimeoutMs: number;
+  readonly heartbeatIntervalMs: number;
+}
+
+/** etcd's shortest TTL in seconds: one and a half election timeouts in whole heartbeats, rounded up. */
+export function leaseTtlMin({ electionTimeoutMs, heartbeatIntervalMs }: ElectionTiming): number {
+  const ticks = Math.floor(electionTimeoutMs / heartbeatIntervalMs);
+  return Math.ceil(Math.floor(3 * ticks / 2) * heartbeatIntervalMs / 1_000);
+}
 
 export interface Granted {
   readonly id: bigint;
@@ -17,8 +30,9 @@ export interface Granted {
 
 /** @throws {EtcdError} `leaseTtlTooLarge`, `leaseExists`, `noSpace` */
 export function grantCommand(
-  { id, ttl }: { id: bigint; ttl: number },
+  { id, ttl, ttlMin = TTL_MIN }: { id: bigint; ttl: number; ttlMin?: number },
   alarms: Alarms,
+  permit: Permit = UNRESTRICTED,
 ): Command<Granted> {
   return {
     bytes: LEASE_BYTES,
@@ -26,9 +40,10 @@ export function grantCommand(
     apply(view) {
       alarms.checkNotCorrupt();
       alarms.checkSpace();
+      if (permit.isNeeded) permit.checkUser();
       if (ttl > LEASE_TTL_MAX) throw new EtcdError("leaseTtlTooLarge");
       if (view.lease(id) !== null) throw new EtcdError("leaseExists");
-      const granted = Math.max(ttl, TTL_MIN);
+      const granted = Math.max(ttl, ttlMin);
       view.setLease(id, { ttl: granted, remainingMs: granted * 1_000 });
       return { id, ttl: granted, revision: view.revision };
     },
@@ -36,11 +51,21 @@ export function grantCommand(
 }
 
 /** Answers the TTL granted again, or 0 for a lease that is unknown or has expired and waits to be revoked. */
-export function renewCommand(id: bigint): Command<{ ttl: number; revision: number }> {
+export function renewCommand(
+  id: bigint,
+  permit: Permit = UNRESTRICTED,
+): Command<{ ttl: number; revision: number }> {
   return {
     bytes: LEASE_BYTES,
-    reads: (need) => need.leases.add(id),
+    reads(need) {
+      need.leases.add(id);
+      if (permit.isNeeded) permit.collectLeaseKeys(id, need);
+    },
     apply(view) {
+      if (permit.isNeeded) {
+        permit.checkUser();
+        permit.checkLeaseKeys(id, view);
+      }
       const lease = view.lease(id);
       const { revision } = view;
       if (lease === null || lease.remainingMs <= 0) return { ttl: 0, revision };
@@ -51,7 +76,11 @@ export function renewCommand(id: bigint): Command<{ ttl: number; revision: numbe
 }
 
 /** @throws {EtcdError} `leaseNotFound` */
-export function revokeCommand(id: bigint, alarms: Alarms): Command<{ revision: number }> {
+export function revokeCommand(
+  id: bigint,
+  alarms: Alarms,
+  permit: Permit = UNRESTRICTED,
+): Command<{ revision: number }> {
   return {
     bytes: LEASE_BYTES,
     reads(need) {
@@ -60,6 +89,10 @@ export function revokeCommand(id: bigint, alarms: Alarms): Command<{ revision: n
     },
     apply(view) {
       alarms.checkNotCorrupt();
+      if (permit.isNeeded) {
+        permit.checkUser();
+        permit.checkLeaseKeys(id, view);
+      }
       if (view.lease(id) === null) throw new EtcdError("leaseNotFound");
       return revoke(view, id);
     },

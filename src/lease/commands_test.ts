@@ -7,6 +7,7 @@ import { key } from "../mvcc/testing/ops.ts";
 import {
   expireCommand,
   grantCommand,
+  leaseTtlMin,
   renewCommand,
   resumeCommand,
   revokeCommand,
@@ -93,4 +94,19 @@ Deno.test("resumeCommand() gives every lease the time back since the last append
   assert.equal(await remainingMs(engine), 4_000);
   await engine.store.submit(resumeCommand());
   assert.equal(await remainingMs(engine), 5_000);
+});
+
+Deno.test("leaseTtlMin() is one and a half election timeouts in heartbeats, rounded up", () => {
+  const cases: readonly (readonly [election: number, heartbeat: number, ttl: number])[] = [
+    [1_000, 100, 2],
+    [500, 100, 1],
+    [1_400, 100, 3],
+    [5_000, 250, 8],
+    [50_000, 100, 75],
+    [1_000, 200, 2],
+    [1_000, 300, 2],
+  ];
+  for (const [electionTimeoutMs, heartbeatIntervalMs, ttl] of cases) {
+    assert.equal(leaseTtlMin({ electionTimeoutMs, heartbeatIntervalMs }), ttl);
+  }
 });

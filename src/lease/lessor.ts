@@ -2,10 +2,18 @@
  * Leases: granted, renewed, revoked and listed by any server of a store. The store's rows are the truth; this keeps only
  * when to look for expired ones next.
  */
-import type { LeaseRow } from "../../backends/contract.ts";
+import type { Head, LeaseRow } from "../../backends/contract.ts";
 import { EtcdError } from "../errors.ts";
-import { LEASE_CHECK_INTERVAL_MS, LEASE_HEARTBEAT_MS, LEASE_REVOKES_PER_CHECK } from "../limits.ts";
+import {
+  LEASE_CHECK_INTERVAL_MS,
+  LEASE_HEARTBEAT_MS,
+  LEASE_REVOKES_PER_CHECK,
+  LEASES_LISTED_MAX,
+} from "../limits.ts";
+import type { Permit } from "../mvcc/permit.ts";
 import type { Store } from "../mvcc/store.ts";
+import type { Cancelable } from "../mvcc/range_pages.ts";
+import { parseKv } from "../mvcc/stored_kv.ts";
 import type { Commit } from "../mvcc/types.ts";
 import {
   expireCommand,
@@ -23,6 +31,8 @@ export interface LessorOptions {
   readonly now: () => number;
   /** A random positive 63-bit id. */
   readonly randomId: () => bigint;
+  /** Shortest TTL in seconds; a shorter one is raised to it. Default: etcd's. */
+  readonly ttlMin?: number;
   readonly log: (level: "warn" | "info", message: string, fields?: Record<string, unknown>) => void;
   /** Told the TTL of each lease that is granted; for metrics. */
   readonly onGrant?: (ttl: number) => void;
@@ -37,8 +47,6 @@ export interface LeaseCounts {
   expired: number;
 }
 
-/** Leases listed at most. */
-const LIST_MAX = 1_000_000;
 /** Times a random id is drawn again because it is taken. */
 const ID_DRAWS_MAX = 8;
 
@@ -72,19 +80,22 @@ export class Lessor implements AsyncDisposable {
   }
 
   /** @throws {EtcdError} `leaseExists` for an id of the client's choice that is taken; see `grantCommand` */
-  async grant(id: bigint, ttl: number): Promise<Granted> {
-    const granted = await this.#grant(id, ttl);
+  async grant(id: bigint, ttl: number, permit?: Permit): Promise<Granted> {
+    const granted = await this.#grant(id, ttl, permit);
     this.counts.granted++;
     this.#options.onGrant?.(granted.ttl);
     return granted;
   }
 
-  async #grant(id: bigint, ttl: number): Promise<Granted> {
-    const { store, randomId } = this.#options;
-    if (id !== 0n) return await store.submit(grantCommand({ id, ttl }, store.alarms));
+  async #grant(id: bigint, ttl: number, permit?: Permit): Promise<Granted> {
+    const { store, randomId, ttlMin } = this.#options;
+    const wish = { ttl, ...(ttlMin === undefined ? {} : { ttlMin }) };
+    if (id !== 0n) return await store.submit(grantCommand({ id, ...wish }, store.alarms, permit));
     for (let draw = 1;; draw++) { // Ends with a free id, or after ID_DRAWS_MAX.
       try {
-        return await store.submit(grantCommand({ id: randomId(), ttl }, store.alarms));
+        return await store.submit(
+          grantCommand({ id: randomId(), ...wish }, store.alarms, permit),
+        );
       } catch (error) {
         const isTaken = error instanceof EtcdError && error.reason === "leaseExists";
         if (!isTaken || draw === ID_DRAWS_MAX) throw error;
@@ -92,15 +103,15 @@ export class Lessor implements AsyncDisposable {
     }
   }
 
-  async renew(id: bigint): Promise<{ ttl: number; revision: number }> {
-    const renewed = await this.#options.store.submit(renewCommand(id));
+  async renew(id: bigint, permit?: Permit): Promise<{ ttl: number; revision: number }> {
+    const renewed = await this.#options.store.submit(renewCommand(id, permit));
     if (renewed.ttl > 0) this.counts.renewed++;
     return renewed;
   }
 
-  async revoke(id: bigint): Promise<{ revision: number }> {
+  async revoke(id: bigint, permit?: Permit): Promise<{ revision: number }> {
     const { store } = this.#options;
-    const revoked = await store.submit(revokeCommand(id, store.alarms));
+    const revoked = await store.submit(revokeCommand(id, store.alarms, permit));
     this.counts.revoked++;
     return revoked;
   }
@@ -111,13 +122,29 @@ export class Lessor implements AsyncDisposable {
     const query = { keys: [], leases: [id], records: [], revision: 0 };
     const { head, leases } = await backend.load(query);
     const lease = leases[0] ?? null;
-    const kvs = lease !== null && options.withKeys ? (await backend.leaseKeys(id)).kvs : [];
-    return { head, lease, kvs };
+    if (lease === null || !options.withKeys) {
+      return { head, lease, kvs: [], recordsIndex: head.recordsIndex };
+    }
+    const keys = await backend.leaseKeys(id);
+    return { head, lease, kvs: keys.kvs, recordsIndex: keys.head.recordsIndex };
   }
 
   /** All leases; those that expire first come first. */
-  list(): Promise<{ head: { revision: number }; leases: readonly LeaseRow[] }> {
-    return this.#options.store.backend.leases(LIST_MAX);
+  list(): Promise<{ head: Head; leases: readonly LeaseRow[] }> {
+    return this.#options.store.backend.leases(LEASES_LISTED_MAX);
+  }
+
+  /** The keys of all these leases; reading stops when its client has left. */
+  async keysOf(leases: readonly LeaseRow[], { signal }: Cancelable): Promise<Uint8Array[]> {
+    const keys: Uint8Array[] = [];
+    for (const { id } of leases) {
+      const { kvs } = await this.#options.store.backend.leaseKeys(id);
+      for (const kv of kvs) keys.push(parseKv(kv).key);
+      // Others get their turn between two of a long list.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      signal.throwIfAborted();
+    }
+    return keys;
   }
 
   #onCommit({ leases }: Commit): void {

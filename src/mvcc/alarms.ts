@@ -26,7 +26,7 @@ export class Alarms {
   applyRecord(name: string, value: Uint8Array | null): void {
     if (!name.startsWith(ALARM_RECORD_PREFIX)) return;
     if (value === null) this.#active.delete(name);
-    else this.#active.set(name, parseName(name));
+    else this.#active.set(name, parseAlarmName(name));
   }
 
   applyCommit(commit: Commit): void {
@@ -86,7 +86,8 @@ function recordName({ memberId, alarm }: AlarmMember): string {
   return `${ALARM_RECORD_PREFIX}${alarm}/${memberId.toString(16)}`;
 }
 
-function parseName(name: string): AlarmMember {
+/** The alarm that a record's name tells. */
+export function parseAlarmName(name: string): AlarmMember {
   const [alarm, member] = name.slice(ALARM_RECORD_PREFIX.length).split("/");
   return { alarm: Number(alarm), memberId: BigInt(`0x${member}`) };
 }

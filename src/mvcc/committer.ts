@@ -294,6 +294,7 @@ function evaluateAll(
         return result;
       });
       answers.push({ submitted, result });
+      if (submitted.command.isBarrier) return { answers, rest: waiting.slice(at + 1) };
     } catch (error) {
       if (error instanceof BatchFull && rowsBefore > 0) return { answers, rest: waiting.slice(at) };
       const reason = error instanceof BatchFull ? new EtcdError("requestTooLarge") : error;

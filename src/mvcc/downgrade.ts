@@ -10,7 +10,8 @@ import type { Commit } from "./types.ts";
 
 /** The numbers are etcd's `DowngradeAction`. */
 const ACTION = { VALIDATE: 0, ENABLE: 1, CANCEL: 2 } as const;
-const RECORD = "downgrade";
+/** Holds the target version of a downgrade under way. */
+export const DOWNGRADE_RECORD = "downgrade";
 
 export interface DowngradeOptions {
   readonly store: Store;
@@ -31,7 +32,7 @@ export class Downgrade {
 
   static async open(options: DowngradeOptions): Promise<Downgrade> {
     const downgrade = new Downgrade(options);
-    const { records } = await options.store.backend.records(RECORD);
+    const { records } = await options.store.backend.records(DOWNGRADE_RECORD);
     for (const [name, value] of records) downgrade.#apply(name, value);
     options.store.onCommit((commit: Commit) => {
       for (const { name, value } of commit.records) downgrade.#apply(name, value);
@@ -80,17 +81,19 @@ export class Downgrade {
   }
 
   #apply(name: string, value: Uint8Array | null): void {
-    if (name === RECORD) this.#target = value === null ? null : Buffer.from(value).toString();
+    if (name === DOWNGRADE_RECORD) {
+      this.#target = value === null ? null : Buffer.from(value).toString();
+    }
   }
 }
 
 function setTarget(target: string | null): Command<void> {
   return {
     bytes: 0,
-    reads: (need) => need.records.add(RECORD),
+    reads: (need) => need.records.add(DOWNGRADE_RECORD),
     apply(view) {
-      if (target === null && view.record(RECORD) === null) return;
-      view.setRecord(RECORD, target === null ? null : Buffer.from(target));
+      if (target === null && view.record(DOWNGRADE_RECORD) === null) return;
+      view.setRecord(DOWNGRADE_RECORD, target === null ? null : Buffer.from(target));
     },
   };
 }

@@ -8,14 +8,14 @@
  */
 import { Buffer } from "node:buffer";
 import type { Backend, HistoryRow } from "../../backends/contract.ts";
-import { Bytes, varintSize, varintSize64 } from "../wire/bytes.ts";
 import { EtcdError } from "../errors.ts";
-import { CATCH_UP_ROWS, PAGE_BYTES, RANGE_RESTARTS_MAX } from "../limits.ts";
+import { RANGE_RESTARTS_MAX } from "../limits.ts";
 import { crc32c } from "./crc32c.ts";
+import { etcdRowKey, etcdRowValue } from "./etcd_row.ts";
 import type { HashStorage } from "./hash_storage.ts";
+import { historyPages, type HistorySpan } from "./history_pages.ts";
 import { keyName } from "./key_range.ts";
 import { checkRevision } from "./range_pages.ts";
-import { parseKv, withoutValue } from "./stored_kv.ts";
 
 export interface HashResult {
   readonly hash: number;
@@ -81,60 +81,11 @@ export async function hashScope(backend: Backend, scope: HashScope): Promise<num
     const isOld = row.revision <= compactRevision;
     if (isOld && liveKeys > 0 && (row.tombstone || changed.has(keyName(row.key)))) continue;
     if (row.tombstone && row.revision === compactRevision) continue;
-    hash = crc32c(hashedValue(row), crc32c(hashedKey(row), hash));
+    hash = crc32c(etcdRowValue(row), crc32c(etcdRowKey(row), hash));
   }
   return hash;
 }
 
-async function* rows(
-  backend: Backend,
-  { after, upTo }: { after: number; upTo: number },
-): AsyncGenerator<HistoryRow> {
-  for (let from = after; from < upTo;) {
-    const page = await backend.history({
-      after: from,
-      upTo,
-      rowsMax: CATCH_UP_ROWS,
-      bytesMax: PAGE_BYTES,
-      withPrev: false,
-      since: null,
-    });
-    yield* page.rows;
-    from = page.through;
-    await new Promise<void>((resolve) => setImmediate(resolve));
-  }
-}
-
-/** etcd's key of a row: revision and place, big endian, with a mark for tombstones. */
-function hashedKey({ revision, sub, tombstone }: HistoryRow): Buffer {
-  const key = Buffer.alloc(tombstone ? 18 : 17);
-  key.writeBigUInt64BE(BigInt(revision), 0);
-  key.write("_", 8);
-  key.writeBigUInt64BE(BigInt(sub), 9);
-  if (tombstone) key.write("t", 17);
-  return key;
-}
-
-function hashedValue({ kv, key, tombstone, lease }: HistoryRow): Uint8Array {
-  if (tombstone) return keyOnly(key);
-  // Without a lease the stored order is the order of the field numbers.
-  return lease === 0n ? kv : leaseLast(kv, lease);
-}
-
-function keyOnly(key: Uint8Array): Uint8Array {
-  const out = new Bytes(Buffer.alloc(1 + varintSize(key.length) + key.length));
-  out.messageField(0x0a, key);
-  return out.buffer;
-}
-
-/** The stored message has the lease before the value; by number it comes behind. */
-function leaseLast(kv: Uint8Array, lease: bigint): Uint8Array {
-  const { value } = parseKv(kv);
-  const before = withoutValue(kv, { keepLease: false });
-  const valueSize = value.length === 0 ? 0 : 1 + varintSize(value.length) + value.length;
-  const out = new Bytes(Buffer.alloc(before.length + valueSize + 1 + varintSize64(lease)));
-  out.raw(before);
-  out.bytesField(0x2a, value);
-  out.bigintField(0x30, lease);
-  return out.buffer;
+async function* rows(backend: Backend, span: HistorySpan): AsyncGenerator<HistoryRow> {
+  for await (const page of historyPages(backend, span)) yield* page;
 }

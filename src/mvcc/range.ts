@@ -1,7 +1,8 @@
 /** Pure: what a range answers once its live versions are known (filters, order, limit, count, keys only). */
 import { Buffer } from "node:buffer";
+import type { Head } from "../../backends/contract.ts";
 import { parseKv, type Version, withoutValue } from "./stored_kv.ts";
-import { type RangeOp, type RangeResult, SORT_ORDER, SORT_TARGET } from "./types.ts";
+import { type RangeOp, type RangeResult, type Read, SORT_ORDER, SORT_TARGET } from "./types.ts";
 
 /** Whether the answer comes in the order in which keys are read. */
 export function isKeyOrder(op: RangeOp): boolean {
@@ -34,18 +35,21 @@ export function needsNoValues(op: RangeOp): boolean {
   return op.keysOnly && op.sortTarget !== SORT_TARGET.VALUE;
 }
 
+/** Where the store stood. */
+type ReadHead = Pick<Head, "revision" | "recordsIndex">;
+
 /** Makes the answer out of the versions read: `rowsNeeded` of them, in key order. */
 export function assembleRange(
   op: RangeOp,
-  read: { kvs: readonly Uint8Array[]; count: number; revision: number },
-): RangeResult {
-  const { count, revision } = read;
-  if (op.countOnly) return { kind: "range", revision, kvs: [], more: false, count };
+  read: { kvs: readonly Uint8Array[]; count: number; head: ReadHead },
+): Read<RangeResult> {
+  const { count, head: { revision, recordsIndex } } = read;
+  if (op.countOnly) return { kind: "range", revision, kvs: [], more: false, count, recordsIndex };
   let kvs = read.kvs;
   if (hasRevisionFilters(op) || isSorted(op)) kvs = filterAndSort(op, kvs);
   const more = op.limit > 0 && kvs.length > op.limit;
   if (more) kvs = kvs.slice(0, op.limit);
-  return { kind: "range", revision, kvs: shownKvs(op, kvs), more, count };
+  return { kind: "range", revision, kvs: shownKvs(op, kvs), more, count, recordsIndex };
 }
 
 /** The key-values as the answer shows them: without their values if only keys were asked for. */

@@ -43,7 +43,7 @@ function kvsOf(rows: readonly Row[]): Uint8Array[] {
 function assemble(options: Partial<RangeOp>, rows: readonly Row[] = ROWS) {
   const op = rangeOp(ALL, options);
   const kvs = kvsOf(rows).slice(0, rowsNeeded(op));
-  return assembleRange(op, { kvs, count: rows.length, revision: 10 });
+  return assembleRange(op, { kvs, count: rows.length, head: { revision: 10, recordsIndex: 0 } });
 }
 
 function names(options: Partial<RangeOp>): string {

@@ -43,4 +43,9 @@ export interface Command<T> {
    * view is put back, so that it fails alone.
    */
   apply(view: BatchView): T;
+  /**
+   * It changes what others are judged by and what is kept in memory for that: commands behind it are evaluated once it is
+   * on disk.
+   */
+  readonly isBarrier?: boolean;
 }

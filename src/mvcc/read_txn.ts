@@ -8,7 +8,14 @@ import { type Cancelable, RangeOvertaken, readPages, restartIfOvertaken } from "
 import type { Reader } from "./reader.ts";
 import { parseKv } from "./stored_kv.ts";
 import { checkRangeInTxn, holdsForNone, matches } from "./txn.ts";
-import { type Compare, COMPARE_TARGET, type RangeOp, type TxnOp, type TxnResult } from "./types.ts";
+import {
+  type Compare,
+  COMPARE_TARGET,
+  type RangeOp,
+  type Read,
+  type TxnOp,
+  type TxnResult,
+} from "./types.ts";
 
 export interface ReadTxnOptions {
   readonly backend: Backend;
@@ -20,7 +27,7 @@ export interface ReadTxnOptions {
  * @param op of which `isReadOnly` holds
  * @throws {EtcdError} `compacted`, `futureRevision`; `timeout` if compactions overtook it again and again
  */
-export function readTxn(options: ReadTxnOptions, op: TxnOp): Promise<TxnResult> {
+export function readTxn(options: ReadTxnOptions, op: TxnOp): Promise<Read<TxnResult>> {
   return restartIfOvertaken(async () => {
     const head = await options.backend.head();
     const { revision } = head;
@@ -30,7 +37,8 @@ export function readTxn(options: ReadTxnOptions, op: TxnOp): Promise<TxnResult> 
     for (const range of ranges) checkRangeInTxn(range, head);
     const results = [];
     for (const range of ranges) results.push(await readRange(options, range, revision));
-    return { kind: "txn", revision, succeeded, results };
+    const { recordsIndex } = head;
+    return { kind: "txn", revision, succeeded, results, recordsIndex };
   });
 }
 

@@ -14,9 +14,10 @@ function compare(range: Compare["range"], options: Partial<Compare>): Compare {
   return { range, target: MOD, result: EQUAL, number: 0n, value: new Uint8Array(), ...options };
 }
 
-function run(engine: Engine, op: TxnOp) {
+async function run(engine: Engine, op: TxnOp) {
   const { backend, reader } = engine.store;
-  return readTxn({ backend, reader, call: undefined }, op);
+  const { recordsIndex: _, ...result } = await readTxn({ backend, reader, call: undefined }, op);
+  return result;
 }
 
 async function filled(): Promise<Engine> {

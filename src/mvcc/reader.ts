@@ -16,7 +16,7 @@ import {
 } from "./range_pages.ts";
 import { PointReader } from "./point_reader.ts";
 import { parseKv } from "./stored_kv.ts";
-import { isSameHead, type RangeOp, type RangeResult } from "./types.ts";
+import { isSameHead, type RangeOp, type RangeResult, type Read } from "./types.ts";
 
 /** A piece of a range's answer. */
 export interface RangePart {
@@ -25,6 +25,7 @@ export interface RangePart {
   readonly packed: PackedKvs | null;
   /** The header's. */
   readonly revision: number;
+  readonly recordsIndex: number;
   readonly isLast: boolean;
   /** False but in the last part. */
   readonly more: boolean;
@@ -52,7 +53,7 @@ export class Reader {
   /**
    * @throws {EtcdError} `compacted`, `futureRevision`; `timeout` if compactions overtook it again and again
    */
-  range(op: RangeOp, call?: Cancelable): RangeResult | Promise<RangeResult> {
+  range(op: RangeOp, call?: Cancelable): Read<RangeResult> | Promise<Read<RangeResult>> {
     if (!op.range.single) return this.#rangeMany(op, call);
     const { exclusive } = this.#options.backend.capabilities;
     if (op.revision <= 0 && (exclusive || op.serializable)) {
@@ -65,7 +66,7 @@ export class Reader {
     return this.#rangeOne(op, { isShared: !exclusive });
   }
 
-  async #rangeOne(op: RangeOp, { isShared }: { isShared: boolean }): Promise<RangeResult> {
+  async #rangeOne(op: RangeOp, { isShared }: { isShared: boolean }): Promise<Read<RangeResult>> {
     const { backend, hot, head } = this.#options;
     const key = op.range.start;
     const revision = Math.max(op.revision, 0);
@@ -80,17 +81,17 @@ export class Reader {
     return this.#single(op, { kv, head: loaded.head });
   }
 
-  #single(op: RangeOp, { kv, head }: { kv: Uint8Array | null; head: Head }): RangeResult {
+  #single(op: RangeOp, { kv, head }: { kv: Uint8Array | null; head: Head }): Read<RangeResult> {
     const kvs = kv === null ? [] : [kv];
-    return assembleRange(op, { kvs, count: kvs.length, revision: head.revision });
+    return assembleRange(op, { kvs, count: kvs.length, head });
   }
 
-  async #rangeMany(op: RangeOp, call?: Cancelable): Promise<RangeResult> {
+  async #rangeMany(op: RangeOp, call?: Cancelable): Promise<Read<RangeResult>> {
     if (op.countOnly) return await this.#countOnly(op);
     return await restartIfOvertaken(async () => {
       const { kvs, head, revision, isWhole } = await this.#readRows(op, call);
       const count = isWhole ? kvs.length : await this.#count(op.range, { head, revision });
-      return assembleRange(op, { kvs, count, revision: head.revision });
+      return assembleRange(op, { kvs, count, head });
     });
   }
 
@@ -139,7 +140,8 @@ export class Reader {
     for await (const page of pages) {
       const { kvs, packed, head, isLast, more } = page;
       sent += page.count;
-      const part = { kvs: shownKvs(op, kvs), packed, revision: head.revision, isLast };
+      const { revision, recordsIndex } = head;
+      const part = { kvs: shownKvs(op, kvs), packed, revision, recordsIndex, isLast };
       if (!isLast) {
         yield { ...part, more: false, count: 0 };
         continue;
@@ -155,18 +157,19 @@ export class Reader {
     }
   }
 
-  async #countOnly(op: RangeOp): Promise<RangeResult> {
+  async #countOnly(op: RangeOp): Promise<Read<RangeResult>> {
     const { backend, counts, head: published } = this.#options;
     const revision = Math.max(op.revision, 0);
     if (revision === 0 && counts.live(op.range) !== undefined && await this.#isPublished(op)) {
       const known = counts.live(op.range);
-      const { revision } = published();
-      if (known !== undefined) return assembleRange(op, { kvs: [], count: known, revision });
+      if (known !== undefined) {
+        return assembleRange(op, { kvs: [], count: known, head: published() });
+      }
     }
     const { head, count } = await backend.count({ ...op.range, revision });
     checkRevision(revision, head);
     if (revision === 0) this.#rememberLive(op.range, { head, count });
-    return assembleRange(op, { kvs: [], count, revision: head.revision });
+    return assembleRange(op, { kvs: [], count, head });
   }
 
   /** Whether the published head is new enough for an answer, because no other can be or by asking the store. */

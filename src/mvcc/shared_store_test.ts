@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type Backend, BackendError, type Batch, type Turn } from "../../backends/contract.ts";
 import { EtcdError } from "../errors.ts";
 import { RACES_LOST_MAX, REQUEST_TIMEOUT_MS } from "../limits.ts";
-import { Disk, Engine, Gate, type Override } from "./testing/engine.ts";
+import { Disk, Engine, Gate, type Override, unavailable } from "./testing/engine.ts";
 import { abandonCommand } from "./commands.ts";
 import { ALL, command, deleteOp, putOp, rangeOp, readable, span } from "./testing/ops.ts";
 
@@ -261,6 +261,23 @@ Deno.test("What another server writes while its last commits are read is read to
   await other.put("a", "1");
   const { rows } = await engine.committed(({ head }) => head.revision === 3);
   assert.deepEqual(readable(rows.map(({ kv }) => kv)), ["a=2"]);
+});
+
+Deno.test("What another server writes is read once the store is back; that it was away is said once", async () => {
+  let failures = 2;
+  const flaky: Override = (real) => ({
+    history: (query) => failures-- > 0 ? Promise.reject(unavailable()) : real.history(query),
+  });
+  await using engines = await twoEngines(flaky);
+  const { first, second } = engines;
+  await first.put("a", "1");
+  await second.committed(({ head }) => head.revision === 2);
+  // Waits for its turn behind what was read.
+  await second.put("b");
+  assert.deepEqual([failures, second.logged], [-1, [
+    "Cannot read what other servers wrote: trying again until it works",
+    "Can read again what other servers wrote",
+  ]]);
 });
 
 Deno.test("Records that another server changed, or removed, are published", async () => {

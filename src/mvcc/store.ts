@@ -38,6 +38,9 @@ export interface StoreCounts {
   txns: number;
 }
 
+/** Changes nothing; but who is answered it knows that the head was the store's. */
+const NOTHING: Command<void> = { bytes: 0, reads() {}, apply() {} };
+
 export class Store implements AsyncDisposable {
   readonly backend: Backend;
   readonly alarms: Alarms = new Alarms();
@@ -118,6 +121,11 @@ export class Store implements AsyncDisposable {
   /** Evaluates a command in its turn; see `Writer.submit`. */
   submit<T>(command: Command<T>): Promise<T> {
     return this.#writer.submit(command);
+  }
+
+  /** Resolves once everything is published that was in the store when it was called. */
+  catchUp(): Promise<void> {
+    return this.submit(NOTHING);
   }
 
   /** Calls the listener with each commit, in order, before its writers are answered. It must not throw or wait. */

@@ -226,5 +226,5 @@ function put(view: BatchView, op: PutOp): PutResult {
 function range(view: BatchView, op: RangeOp): RangeResult {
   const versions = op.revision > 0 ? view.rangeAt(op.range, op.revision) : view.range(op.range);
   const kvs = versions.slice(0, rowsNeeded(op)).map((version) => version.kv);
-  return assembleRange(op, { kvs, count: versions.length, revision: view.revision });
+  return assembleRange(op, { kvs, count: versions.length, head: view });
 }

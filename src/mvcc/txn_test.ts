@@ -5,6 +5,7 @@ import { ALL, deleteOp, putOp, rangeOp, readable, span, txnOp } from "./testing/
 import { collectReads, containsPut, isReadOnly } from "./txn.ts";
 import { Alarms } from "./alarms.ts";
 import { txnCommand } from "./commands.ts";
+import { UNRESTRICTED } from "./permit.ts";
 import { ReadSet } from "./read_set.ts";
 import {
   type Compare,
@@ -16,7 +17,9 @@ import {
 } from "./types.ts";
 
 function run(engine: Engine, op: TxnOp): Promise<TxnResult> {
-  return engine.store.submit(txnCommand(op, { alarms: new Alarms(), bytes: 100 }));
+  return engine.store.submit(
+    txnCommand(op, { alarms: new Alarms(), bytes: 100, permit: UNRESTRICTED }),
+  );
 }
 
 function compare(fields: Partial<Compare>): Compare {

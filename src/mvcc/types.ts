@@ -81,6 +81,9 @@ export interface RangeResult {
   readonly count: number;
 }
 
+/** What was read, with the age of the records that it was read beside: by it is told whether its reader was allowed to. */
+export type Read<T> = T & { readonly recordsIndex: number };
+
 export interface PutResult {
   readonly kind: "put";
   readonly revision: number;

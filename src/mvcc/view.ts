@@ -87,6 +87,16 @@ export class BatchView {
     return this.#rows.length > this.#commandStart ? this.#revision + 1 : this.#revision;
   }
 
+  /** The head's index once the batch is on disk. */
+  get index(): number {
+    return this.#base.head.index + 1;
+  }
+
+  /** The last index at which a record has changed before the batch. */
+  get recordsIndex(): number {
+    return this.#base.head.recordsIndex;
+  }
+
   /** Rows written by the batch so far. */
   get rowCount(): number {
     return this.#rows.length;

@@ -33,6 +33,8 @@ export class Writer implements AsyncDisposable {
   failed = 0;
   #running: Promise<void> | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
+  /** What other servers wrote could not be read the last time. */
+  #isLost = false;
   #closed = false;
 
   constructor(options: WriterOptions) {
@@ -119,11 +121,25 @@ export class Writer implements AsyncDisposable {
   async #follow(): Promise<boolean> {
     try {
       await this.#committer.follow();
+      this.#setLost(undefined);
       return true;
     } catch (error) {
-      const cause = error instanceof Error ? error.message : String(error);
-      this.#options.log("warn", "Cannot read what other servers wrote: trying again", { cause });
+      this.#setLost(error);
       return false;
+    }
+  }
+
+  /** Says so once, and once more when it is over: it is tried several times a second. */
+  #setLost(error: unknown): void {
+    const isLost = error !== undefined;
+    if (isLost === this.#isLost) return;
+    this.#isLost = isLost;
+    const { log } = this.#options;
+    if (isLost) {
+      const cause = error instanceof Error ? error.message : String(error);
+      log("warn", "Cannot read what other servers wrote: trying again until it works", { cause });
+    } else {
+      log("info", "Can read again what other servers wrote");
     }
   }
 

@@ -24,31 +24,39 @@ export interface ClusterServiceOptions extends ServiceOptions {
 }
 
 export function clusterMethods(options: ClusterServiceOptions): ServiceMethods {
-  const { membership } = options;
+  const { membership, authority } = options;
   const answer = (context: CallContext) => answerMembers(options, context);
   return [
     [
       pathOf(Cluster, "MemberList"),
       unary(
         { request: MemberListRequestSchema, response: MemberListResponseSchema },
-        (_request, context) => answer(context),
+        async (_request, context) => {
+          await authority.requireUser(context);
+          return await answer(context);
+        },
       ),
     ],
     [
       pathOf(Cluster, "MemberAdd"),
-      unary({ request: MemberAddRequestSchema, response: MemberAddResponseSchema }, (request) => {
-        checkPeerUrls(request.peerURLs);
-        throw new StatusError(
-          GRPC.FAILED_PRECONDITION,
-          "rhino: members are not added by a call: start another server on the same endpoint",
-        );
-      }),
+      unary(
+        { request: MemberAddRequestSchema, response: MemberAddResponseSchema },
+        async (request, context) => {
+          checkPeerUrls(request.peerURLs);
+          await authority.requireAdmin(context);
+          throw new StatusError(
+            GRPC.FAILED_PRECONDITION,
+            "rhino: members are not added by a call: start another server on the same endpoint",
+          );
+        },
+      ),
     ],
     [
       pathOf(Cluster, "MemberRemove"),
       unary(
         { request: MemberRemoveRequestSchema, response: MemberRemoveResponseSchema },
-        async (request) => {
+        async (request, context) => {
+          await authority.requireAdmin(context);
           await checkMember(membership, request.ID);
           throw new StatusError(
             GRPC.FAILED_PRECONDITION,
@@ -62,6 +70,7 @@ export function clusterMethods(options: ClusterServiceOptions): ServiceMethods {
       unary(
         { request: MemberUpdateRequestSchema, response: MemberUpdateResponseSchema },
         async (request, context) => {
+          await authority.requireAdmin(context);
           checkPeerUrls(request.peerURLs);
           await checkMember(membership, request.ID);
           // Servers of a store have no peer URLs, so there is nothing to change.
@@ -73,7 +82,8 @@ export function clusterMethods(options: ClusterServiceOptions): ServiceMethods {
       pathOf(Cluster, "MemberPromote"),
       unary(
         { request: MemberPromoteRequestSchema, response: MemberPromoteResponseSchema },
-        async (request) => {
+        async (request, context) => {
+          await authority.requireAdmin(context);
           await checkMember(membership, request.ID);
           throw new EtcdError("notLearner");
         },

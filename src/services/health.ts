@@ -9,8 +9,8 @@ import {
   HealthListResponseSchema,
 } from "../../gen/grpc/health/v1/health_pb.ts";
 import { GRPC, StatusError } from "../errors.ts";
-import type { Store } from "../mvcc/store.ts";
 import { aborted, type StreamCall } from "../transport/call.ts";
+import type { Defragmentations } from "./defragmentation.ts";
 import {
   decodeStreamed,
   pathOf,
@@ -19,8 +19,12 @@ import {
   unary,
 } from "./service.ts";
 
+export interface HealthServiceOptions extends Pick<ServiceOptions, "store"> {
+  readonly defragmentations: Defragmentations;
+}
+
 /** Like etcd's, it knows the server as a whole, under the empty name: it serves as long as its store answers. */
-export function healthMethods({ store }: Pick<ServiceOptions, "store">): ServiceMethods {
+export function healthMethods(options: HealthServiceOptions): ServiceMethods {
   return [
     [
       pathOf(Health, "Check"),
@@ -28,7 +32,7 @@ export function healthMethods({ store }: Pick<ServiceOptions, "store">): Service
         { request: HealthCheckRequestSchema, response: HealthCheckResponseSchema },
         async ({ service }) => {
           if (service !== "") throw new StatusError(GRPC.NOT_FOUND, "unknown service");
-          return { status: await statusOf(store) };
+          return { status: await statusOf(options) };
         },
       ),
     ],
@@ -36,14 +40,20 @@ export function healthMethods({ store }: Pick<ServiceOptions, "store">): Service
       pathOf(Health, "List"),
       unary(
         { request: HealthListRequestSchema, response: HealthListResponseSchema },
-        async () => ({ statuses: { "": { status: await statusOf(store) } } }),
+        async () => ({ statuses: { "": { status: await statusOf(options) } } }),
       ),
     ],
-    [pathOf(Health, "Watch"), { kind: "server-stream", handle: watch }],
+    [pathOf(Health, "Watch"), {
+      kind: "server-stream",
+      handle: (call) => watch(call, options.defragmentations),
+    }],
   ];
 }
 
-async function statusOf({ backend }: Store): Promise<ServingStatus> {
+async function statusOf(
+  { store: { backend }, defragmentations }: HealthServiceOptions,
+): Promise<ServingStatus> {
+  if (!defragmentations.isServing) return ServingStatus.NOT_SERVING;
   try {
     await backend.head();
     return ServingStatus.SERVING;
@@ -52,13 +62,27 @@ async function statusOf({ backend }: Store): Promise<ServingStatus> {
   }
 }
 
-/** Tells the status once; it does not change while the server runs. */
-async function watch(call: StreamCall): Promise<void> {
+/** Tells the status, and again when it changes; while the server runs, only a defragmentation can change it. */
+async function watch(call: StreamCall, defragmentations: Defragmentations): Promise<void> {
   for await (const bytes of call.requests) {
     const { service } = decodeStreamed(HealthCheckRequestSchema, bytes);
-    const status = service === "" ? ServingStatus.SERVING : ServingStatus.SERVICE_UNKNOWN;
-    const answer = create(HealthCheckResponseSchema, { status });
-    call.send([toBinary(HealthCheckResponseSchema, answer)]);
+    let told: ServingStatus | undefined;
+    const tell = () => {
+      const status = service === "" ? watchedStatus(defragmentations) : SERVICE_UNKNOWN;
+      if (status === told) return;
+      told = status;
+      const answer = create(HealthCheckResponseSchema, { status });
+      call.send([toBinary(HealthCheckResponseSchema, answer)]);
+    };
+    tell();
+    const stop = defragmentations.onChange(tell);
+    await aborted(call.signal);
+    stop();
   }
-  await aborted(call.signal);
+}
+
+const { SERVICE_UNKNOWN } = ServingStatus;
+
+function watchedStatus({ isServing }: Defragmentations): ServingStatus {
+  return isServing ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
 }

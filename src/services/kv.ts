@@ -18,7 +18,7 @@ import type { RangePart } from "../mvcc/reader.ts";
 import type { Store } from "../mvcc/store.ts";
 import { readTxn } from "../mvcc/read_txn.ts";
 import { containsPut, isReadOnly } from "../mvcc/txn.ts";
-import type { RangeOp } from "../mvcc/types.ts";
+import type { RangeOp, Read } from "../mvcc/types.ts";
 import type { CallContext, MessageParts, StreamCall } from "../transport/call.ts";
 import { countTxn } from "./txn_counts.ts";
 import { checkKeySize } from "./check_key_size.ts";
@@ -57,7 +57,7 @@ export interface KvServiceOptions extends ServiceOptions {
 }
 
 export function kvMethods(options: KvServiceOptions): ServiceMethods {
-  const { store, header } = options;
+  const { store, header, authority } = options;
   return [
     [pathOf(KV, "Range"), {
       kind: "unary",
@@ -67,16 +67,20 @@ export function kvMethods(options: KvServiceOptions): ServiceMethods {
       kind: "server-stream",
       handle: (call) => rangeStream(options, call),
     }],
-    [pathOf(KV, "Put"), { kind: "unary", handle: (bytes) => put(options, bytes) }],
-    [pathOf(KV, "DeleteRange"), { kind: "unary", handle: (bytes) => deleteRange(options, bytes) }],
+    [pathOf(KV, "Put"), { kind: "unary", handle: (bytes, call) => put(options, { bytes, call }) }],
+    [pathOf(KV, "DeleteRange"), {
+      kind: "unary",
+      handle: (bytes, call) => deleteRange(options, { bytes, call }),
+    }],
     [pathOf(KV, "Txn"), { kind: "unary", handle: (bytes, call) => txn(options, { bytes, call }) }],
     [
       pathOf(KV, "Compact"),
       unary(
         { request: CompactionRequestSchema, response: CompactionResponseSchema },
-        async (request) => {
+        async (request, call) => {
+          const permit = await authority.permit(call);
           const { revision } = await store.submit(
-            compactCommand(Number(request.revision), store.alarms),
+            compactCommand(Number(request.revision), store.alarms, permit),
           );
           if (request.physical) await options.compactor.trimmed();
           return { header: header.message(revision) };
@@ -92,11 +96,15 @@ async function range(
 ): Promise<MessageParts> {
   const request = decode(RangeRequestSchema, bytes);
   checkRange(request);
-  const { store, header } = options;
+  const { store, header, authority } = options;
   const op = toRange(request);
   store.counts.ranges++;
-  if (canStream(op)) return await restartIfOvertaken(() => pagedRange(options, { op, call }));
-  const result = await store.reader.range(op, call);
+  if (canStream(op)) {
+    const read = () => restartIfOvertaken(() => pagedRange(options, { op, call }));
+    return (authority.isOff ? await read() : await authority.read(call, op, read)).parts;
+  }
+  const read = () => store.reader.range(op, call);
+  const result = authority.isOff ? await read() : await authority.read(call, op, read);
   return encodeRange(result, fullHeader(header, result.revision));
 }
 
@@ -104,34 +112,42 @@ async function range(
 async function pagedRange(
   { store, header }: ServiceOptions,
   { op, call }: { op: RangeOp; call: CallContext },
-): Promise<MessageParts> {
+): Promise<Read<{ parts: MessageParts }>> {
   const parts: Uint8Array[] = [];
+  let recordsIndex = 0;
   for await (const part of store.reader.stream(op, call, { isWhole: true })) {
     const fields = parts.length === 0 ? fullHeader(header, part.revision) : null;
     parts.push(...encodeRangePart(part, fields));
+    recordsIndex = part.recordsIndex;
   }
-  return parts;
+  return { parts, recordsIndex };
 }
 
-async function put(options: ServiceOptions, bytes: Uint8Array): Promise<MessageParts> {
+async function put(options: ServiceOptions, { bytes, call }: Request): Promise<MessageParts> {
   const request = decode(PutRequestSchema, bytes);
   checkPut(request);
+  const permit = await options.authority.permit(call);
   checkSize(options, bytes);
   const { store, header, quota } = options;
   const op = toPut(request);
   checkKeySize(op, store.backend.capabilities.keySizeMax);
   if (quota.bytesMax > 0) await quota.check(costOf(op));
-  const command = putCommand(op, { alarms: store.alarms, bytes: bytes.length });
+  const command = putCommand(op, { alarms: store.alarms, bytes: bytes.length, permit });
   const result = await store.submit(command);
   return [encodePut(result, fullHeader(header, result.revision))];
 }
 
-async function deleteRange(options: ServiceOptions, bytes: Uint8Array): Promise<MessageParts> {
+async function deleteRange(
+  options: ServiceOptions,
+  { bytes, call }: Request,
+): Promise<MessageParts> {
   const request = decode(DeleteRangeRequestSchema, bytes);
   checkDelete(request);
+  const permit = await options.authority.permit(call);
   checkSize(options, bytes);
   const { store, header } = options;
-  const command = deleteCommand(toDelete(request), { alarms: store.alarms, bytes: bytes.length });
+  const op = toDelete(request);
+  const command = deleteCommand(op, { alarms: store.alarms, bytes: bytes.length, permit });
   const result = await store.submit(command);
   return [encodeDelete(result, fullHeader(header, result.revision))];
 }
@@ -144,17 +160,19 @@ async function txn(
   checkTxn(request, options.txnOpsMax);
   checkDuplicates(request);
   const op = toTxn(request);
-  const { store, header, quota } = options;
+  const { store, header, quota, authority } = options;
   if (isReadOnly(op)) {
     const { backend, reader } = store;
-    const result = await readTxn({ backend, reader, call }, op);
+    const read = () => readTxn({ backend, reader, call }, op);
+    const result = authority.isOff ? await read() : await authority.read(call, op, read);
     countTxn(store.counts, { op, result });
     return [encodeTxn(result, fullHeader(header, result.revision))];
   }
+  const permit = await options.authority.permit(call);
   checkSize(options, bytes);
   checkKeySize(op, store.backend.capabilities.keySizeMax);
   if (quota.bytesMax > 0 && containsPut(op)) await quota.check(costOf(op));
-  const command = txnCommand(op, { alarms: store.alarms, bytes: bytes.length });
+  const command = txnCommand(op, { alarms: store.alarms, bytes: bytes.length, permit });
   const result = await store.submit(command);
   countTxn(store.counts, { op, result });
   return [encodeTxn(result, fullHeader(header, result.revision))];
@@ -164,7 +182,8 @@ function checkSize({ requestBytesMax }: ServiceOptions, bytes: Uint8Array): void
   if (bytes.length + ENTRY_OVERHEAD_BYTES > requestBytesMax) throw new EtcdError("requestTooLarge");
 }
 
-async function rangeStream({ store, header }: ServiceOptions, call: StreamCall): Promise<void> {
+async function rangeStream(options: ServiceOptions, call: StreamCall): Promise<void> {
+  const { store, header } = options;
   for await (const bytes of call.requests) {
     const request = decodeStreamed(RangeRequestSchema, bytes);
     checkRange(request);
@@ -172,7 +191,7 @@ async function rangeStream({ store, header }: ServiceOptions, call: StreamCall):
     checkStreamable(op);
     store.counts.ranges++;
     try {
-      for await (const part of rangeParts(store, { op, call })) {
+      for await (const part of rangeParts(options, { op, call })) {
         const fields = part.isLast ? fullHeader(header, part.revision) : null;
         const isTaken = call.send(encodeRangeStream(encodeRangePart(part, fields)));
         if (!isTaken) await call.drained();
@@ -187,6 +206,19 @@ async function rangeStream({ store, header }: ServiceOptions, call: StreamCall):
 
 /** The parts of any range that RangeStream takes: one, if it is not worth more. */
 async function* rangeParts(
+  { store, authority }: ServiceOptions,
+  { op, call }: { op: RangeOp; call: CallContext },
+): AsyncGenerator<RangePart> {
+  let isAllowed = authority.isOff;
+  const admission = isAllowed ? 0 : await authority.admitOp(call, op);
+  for await (const part of readParts(store, { op, call })) {
+    isAllowed ||= await authority.stillHolds(admission, part.recordsIndex);
+    if (!isAllowed) throw new EtcdError("authOldRevision");
+    yield part;
+  }
+}
+
+async function* readParts(
   store: Store,
   { op, call }: { op: RangeOp; call: CallContext },
 ): AsyncGenerator<RangePart> {

@@ -17,7 +17,7 @@ import type { LeaseRow } from "../../backends/contract.ts";
 import type { Lessor } from "../lease/lessor.ts";
 import { LEASE_COST } from "../mvcc/quota.ts";
 import { parseKv } from "../mvcc/stored_kv.ts";
-import type { StreamCall } from "../transport/call.ts";
+import type { CallContext, StreamCall } from "../transport/call.ts";
 import {
   decodeStreamed,
   pathOf,
@@ -31,15 +31,16 @@ export interface LeaseServiceOptions extends ServiceOptions {
 }
 
 export function leaseMethods(options: LeaseServiceOptions): ServiceMethods {
-  const { lessor, header, quota } = options;
+  const { lessor, header, quota, authority } = options;
   return [
     [
       pathOf(Lease, "LeaseGrant"),
       unary(
         { request: LeaseGrantRequestSchema, response: LeaseGrantResponseSchema },
-        async (request) => {
+        async (request, call) => {
           await quota.check(LEASE_COST);
-          const { id, ttl, revision } = await lessor.grant(request.ID, Number(request.TTL));
+          const permit = await authority.userPermit(call);
+          const { id, ttl, revision } = await lessor.grant(request.ID, Number(request.TTL), permit);
           return { header: header.message(revision), ID: id, TTL: BigInt(ttl) };
         },
       ),
@@ -48,8 +49,9 @@ export function leaseMethods(options: LeaseServiceOptions): ServiceMethods {
       pathOf(Lease, "LeaseRevoke"),
       unary(
         { request: LeaseRevokeRequestSchema, response: LeaseRevokeResponseSchema },
-        async (request) => {
-          const { revision } = await lessor.revoke(request.ID);
+        async (request, call) => {
+          const permit = await authority.userPermit(call);
+          const { revision } = await lessor.revoke(request.ID, permit);
           return { header: header.message(revision) };
         },
       ),
@@ -58,15 +60,15 @@ export function leaseMethods(options: LeaseServiceOptions): ServiceMethods {
       pathOf(Lease, "LeaseTimeToLive"),
       unary(
         { request: LeaseTimeToLiveRequestSchema, response: LeaseTimeToLiveResponseSchema },
-        (request) => timeToLive(options, request),
+        (request, call) => timeToLive(options, { request, call }),
       ),
     ],
     [
       pathOf(Lease, "LeaseLeases"),
       unary(
         { request: LeaseLeasesRequestSchema, response: LeaseLeasesResponseSchema },
-        async () => {
-          const { head, leases } = await lessor.list();
+        async (_request, call) => {
+          const { head, leases } = await listLeases(options, call);
           return {
             header: header.message(head.revision),
             leases: leases.map(({ id }) => ({ ID: id })),
@@ -81,11 +83,22 @@ export function leaseMethods(options: LeaseServiceOptions): ServiceMethods {
   ];
 }
 
+/** Who asks for a lease's keys must be allowed to read them, as they are told. */
 async function timeToLive(
-  { lessor, header }: LeaseServiceOptions,
-  request: { readonly ID: bigint; readonly keys: boolean },
+  { lessor, header, authority }: LeaseServiceOptions,
+  { request, call }: {
+    readonly request: { readonly ID: bigint; readonly keys: boolean };
+    readonly call: CallContext;
+  },
 ) {
-  const { head, lease, kvs } = await lessor.lookup(request.ID, { withKeys: request.keys });
+  await authority.requireUser(call);
+  const lookup = () => lessor.lookup(request.ID, { withKeys: request.keys });
+  const { head, lease, kvs } = authority.isOff || !request.keys
+    ? await lookup()
+    : await authority.readKeys(call, async () => {
+      const found = await lookup();
+      return { ...found, keys: found.kvs.map((kv) => parseKv(kv).key) };
+    });
   const answer = { header: header.message(head.revision), ID: request.ID };
   if (lease === null) return { ...answer, TTL: -1n };
   return {
@@ -94,6 +107,16 @@ async function timeToLive(
     grantedTTL: BigInt(lease.ttl),
     keys: kvs.map((kv) => parseKv(kv).key),
   };
+}
+
+/** Who lists leases must be allowed to read the keys of all of them. */
+async function listLeases({ lessor, authority }: LeaseServiceOptions, call: CallContext) {
+  if (authority.isOff) return await lessor.list();
+  return await authority.readKeys(call, async (isAsked) => {
+    const { head, leases } = await lessor.list();
+    const keys = isAsked ? await lessor.keysOf(leases, call) : [];
+    return { head, leases, keys, recordsIndex: head.recordsIndex };
+  });
 }
 
 /** Whole seconds, cut, as etcd tells them. */
@@ -118,7 +141,7 @@ async function keepAlive(options: LeaseServiceOptions, call: StreamCall): Promis
     const { value: bytes, done } = await Promise.race([requests.next(), failed.promise]);
     if (done) break;
     const { ID } = decodeStreamed(LeaseKeepAliveRequestSchema, bytes);
-    const renewal = Promise.all([options.lessor.renew(ID), answered]);
+    const renewal = Promise.all([renew(options, { id: ID, call }), answered]);
     answered = renewal.then(([renewed]) => sendRenewal(options, { call, id: ID, ...renewed }));
     answered.catch(failed.reject);
     if (underWay < RENEWALS_MAX) continue;
@@ -127,6 +150,13 @@ async function keepAlive(options: LeaseServiceOptions, call: StreamCall): Promis
     underWay = 0;
   }
   await answered;
+}
+
+async function renew(
+  { lessor, authority }: LeaseServiceOptions,
+  { id, call }: { id: bigint; call: StreamCall },
+): Promise<{ ttl: number; revision: number }> {
+  return await lessor.renew(id, await authority.permit(call));
 }
 
 function sendRenewal(

@@ -25,10 +25,13 @@ import type { Membership } from "../membership.ts";
 import type { AlarmMember } from "../mvcc/alarms.ts";
 import type { Downgrade } from "../mvcc/downgrade.ts";
 import { hashKv } from "../mvcc/hash.ts";
+import type { CallContext } from "../transport/call.ts";
+import type { Defragmentations } from "./defragmentation.ts";
 import { pathOf, type ServiceMethods, type ServiceOptions, unary } from "./service.ts";
 
 export interface MaintenanceServiceOptions extends ServiceOptions {
   readonly compactor: Compactor;
+  readonly defragmentations: Defragmentations;
   readonly downgrade: Downgrade;
   readonly membership: Membership;
   /** The etcd version that clients choose features by. */
@@ -41,29 +44,38 @@ export function maintenanceMethods(options: MaintenanceServiceOptions): ServiceM
       pathOf(Maintenance, "Alarm"),
       unary(
         { request: AlarmRequestSchema, response: AlarmResponseSchema },
-        (request) => alarm(options, request),
+        (request, call) => alarm(options, request, call),
       ),
     ],
     [
       pathOf(Maintenance, "Status"),
       unary(
         { request: StatusRequestSchema, response: StatusResponseSchema },
-        () => status(options),
+        async (_request, call) => {
+          await options.authority.requireUser(call);
+          return await status(options);
+        },
       ),
     ],
     [
       pathOf(Maintenance, "Defragment"),
-      unary({ request: DefragmentRequestSchema, response: DefragmentResponseSchema }, async () => {
-        await options.store.backend.defragment();
-        return {};
-      }),
+      unary(
+        { request: DefragmentRequestSchema, response: DefragmentResponseSchema },
+        async (_request, call) => {
+          await options.authority.requireAdmin(call);
+          await options.defragmentations.run(() => options.store.backend.defragment());
+          return {};
+        },
+      ),
     ],
     ...hashMethods(options),
     ...leaderMethods(options),
   ];
 }
 
-function hashMethods({ store, header, compactor }: MaintenanceServiceOptions): ServiceMethods {
+function hashMethods(
+  { store, header, compactor, authority }: MaintenanceServiceOptions,
+): ServiceMethods {
   const { backend } = store;
   const { hashes: storage } = compactor;
   const trimmed = () => compactor.trimmed();
@@ -71,43 +83,58 @@ function hashMethods({ store, header, compactor }: MaintenanceServiceOptions): S
   return [
     [
       pathOf(Maintenance, "Hash"),
-      unary({ request: HashRequestSchema, response: HashResponseSchema }, async () => {
-        const { hash: value, revision } = await hash(0n);
-        return { header: header.message(revision), hash: value };
-      }),
+      unary(
+        { request: HashRequestSchema, response: HashResponseSchema },
+        async (_request, call) => {
+          await authority.requireAdmin(call);
+          const { hash: value, revision } = await hash(0n);
+          return { header: header.message(revision), hash: value };
+        },
+      ),
     ],
     [
       pathOf(Maintenance, "HashKV"),
-      unary({ request: HashKVRequestSchema, response: HashKVResponseSchema }, async (request) => {
-        const result = await hash(request.revision);
-        return {
-          header: header.message(result.revision),
-          hash: result.hash,
-          compactRevision: BigInt(result.compactRevision),
-          hashRevision: BigInt(result.hashRevision),
-        };
-      }),
+      unary(
+        { request: HashKVRequestSchema, response: HashKVResponseSchema },
+        async (request, call) => {
+          await authority.requireAdmin(call);
+          const result = await hash(request.revision);
+          return {
+            header: header.message(result.revision),
+            hash: result.hash,
+            compactRevision: BigInt(result.compactRevision),
+            hashRevision: BigInt(result.hashRevision),
+          };
+        },
+      ),
     ],
   ];
 }
 
 /** What a cluster of one member, always its own leader, answers. */
-function leaderMethods({ store, header, downgrade }: MaintenanceServiceOptions): ServiceMethods {
+function leaderMethods(
+  { store, header, downgrade, authority }: MaintenanceServiceOptions,
+): ServiceMethods {
   return [
     [
       pathOf(Maintenance, "MoveLeader"),
-      unary({ request: MoveLeaderRequestSchema, response: MoveLeaderResponseSchema }, (request) => {
-        if (request.targetID !== header.identity.memberId) {
-          throw new EtcdError("badLeaderTransferee");
-        }
-        return {};
-      }),
+      unary(
+        { request: MoveLeaderRequestSchema, response: MoveLeaderResponseSchema },
+        async (request, call) => {
+          await authority.requireAdmin(call);
+          if (request.targetID !== header.identity.memberId) {
+            throw new EtcdError("badLeaderTransferee");
+          }
+          return {};
+        },
+      ),
     ],
     [
       pathOf(Maintenance, "Downgrade"),
       unary(
         { request: DowngradeRequestSchema, response: DowngradeResponseSchema },
-        async (request) => {
+        async (request, call) => {
+          await authority.requireAdmin(call);
           await downgrade.request(request.action, request.version);
           return {
             header: header.message(store.head.revision),
@@ -119,7 +146,13 @@ function leaderMethods({ store, header, downgrade }: MaintenanceServiceOptions):
   ];
 }
 
-async function alarm({ store, header }: MaintenanceServiceOptions, request: AlarmRequest) {
+async function alarm(
+  { store, header, authority }: MaintenanceServiceOptions,
+  request: AlarmRequest,
+  call: CallContext,
+) {
+  if (request.action === AlarmAction.GET) await authority.requireUser(call);
+  else await authority.requireAdmin(call);
   const member = {
     // etcd takes 0 for the member that is asked.
     memberId: request.memberID === 0n ? header.identity.memberId : request.memberID,

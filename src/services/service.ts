@@ -8,6 +8,7 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
+import type { Authority } from "../auth/authority.ts";
 import type { Quota } from "../mvcc/quota.ts";
 import type { Store } from "../mvcc/store.ts";
 import { EtcdError, GRPC, StatusError } from "../errors.ts";
@@ -20,6 +21,7 @@ export interface ServiceOptions {
   readonly store: Store;
   readonly quota: Quota;
   readonly header: HeaderEncoder;
+  readonly authority: Authority;
   /** Longest write request, in bytes. */
   readonly requestBytesMax: number;
   /** Most operations in one transaction. */

@@ -8,6 +8,8 @@ import {
   type WatchResponse,
   WatchResponseSchema,
 } from "../../gen/etcdserverpb/watch_pb.ts";
+import type { Authority } from "../auth/authority.ts";
+import { checkRange } from "../auth/checks.ts";
 import { EtcdError, GRPC, StatusError } from "../errors.ts";
 import {
   REQUEST_BYTES_MAX,
@@ -16,7 +18,7 @@ import {
   WATCH_PROGRESS_INTERVAL_MS_MAX,
   WATCH_PROGRESS_INTERVAL_MS_MIN,
 } from "../limits.ts";
-import { isEmpty, keyName, keyRange } from "../mvcc/key_range.ts";
+import { isEmpty, keyName, type KeyRange, keyRange } from "../mvcc/key_range.ts";
 import { aborted, type StreamCall } from "../transport/call.ts";
 import type { EventBlock } from "../watch/event_batch.ts";
 import type { WatchHub } from "../watch/hub.ts";
@@ -27,6 +29,7 @@ import type { HeaderEncoder } from "./header.ts";
 import { decodeStreamed, encode, pathOf, type ServiceMethods } from "./service.ts";
 
 export interface WatchServiceOptions {
+  readonly authority: Authority;
   readonly hub: WatchHub;
   readonly header: HeaderEncoder;
   /** Between periodic progress notifications; a shorter one than etcd takes is raised. */
@@ -46,7 +49,8 @@ async function serveWatch(call: StreamCall, options: WatchServiceOptions): Promi
 
 async function serveRequests(call: StreamCall, session: WatchSession): Promise<void> {
   for await (const bytes of call.requests) {
-    session.handle(decodeStreamed(WatchRequestSchema, bytes));
+    const handled = session.handle(decodeStreamed(WatchRequestSchema, bytes));
+    if (handled !== undefined) await handled;
     // A client that asks and does not read is not asked for more until it reads.
     if (session.isFull) await call.drained();
   }
@@ -58,6 +62,20 @@ async function serveRequests(call: StreamCall, session: WatchSession): Promise<v
 type ControlResponse =
   & Pick<WatchResponse, "watchId">
   & Partial<Pick<WatchResponse, "created" | "canceled" | "cancelReason" | "compactRevision">>;
+
+/** As Go writes a status in the text of an error. */
+function goCodeName({ code }: StatusError): string {
+  switch (code) {
+    case GRPC.UNAUTHENTICATED:
+      return "Unauthenticated";
+    case GRPC.INVALID_ARGUMENT:
+      return "InvalidArgument";
+    case GRPC.PERMISSION_DENIED:
+      return "PermissionDenied";
+    default:
+      return "Unavailable";
+  }
+}
 
 /** The smallest key, which stands for an empty one. */
 const FIRST_KEY: Uint8Array = new Uint8Array(1);
@@ -95,12 +113,11 @@ class WatchSession implements WatchOutlet, Disposable {
     return this.#failure.promise;
   }
 
-  handle({ requestUnion: request }: WatchRequest): void {
-    if (this.#hasFailed) return;
+  handle({ requestUnion: request }: WatchRequest): Promise<void> | undefined {
+    if (this.#hasFailed) return undefined;
     switch (request.case) {
       case "createRequest":
-        this.#create(request.value);
-        break;
+        return this.#create(request.value);
       case "cancelRequest":
         this.#cancel(request.value.watchId);
         break;
@@ -111,15 +128,37 @@ class WatchSession implements WatchOutlet, Disposable {
         // etcd passes over what it does not know.
         break;
     }
+    return undefined;
   }
 
-  #create(request: WatchCreateRequest): void {
-    const { watchId, rangeEnd, startRevision } = request;
-    if (startRevision < 0n) {
+  #create(request: WatchCreateRequest): Promise<void> | undefined {
+    if (request.startRevision < 0n) {
       this.#refuse(new EtcdError("compacted").message);
+      return undefined;
+    }
+    const key = request.key.length === 0 ? FIRST_KEY : request.key;
+    const range = keyRange(key, request.rangeEnd);
+    if (this.#options.authority.state.isEnabled) return this.#createIfAllowed(request, range);
+    this.#make(request, range);
+    return undefined;
+  }
+
+  /** Whoever may read the range when the watcher is made goes on being told of it, as in etcd. */
+  async #createIfAllowed(request: WatchCreateRequest, range: KeyRange): Promise<void> {
+    const { authority } = this.#options;
+    try {
+      await authority.refresh();
+      await authority.admit(this.#call, (asked) => checkRange(asked, range, "read"));
+    } catch (error) {
+      if (!(error instanceof EtcdError)) throw error;
+      this.#refuse(`rpc error: code = ${goCodeName(error)} desc = ${error.message}`);
       return;
     }
-    const range = keyRange(request.key.length === 0 ? FIRST_KEY : request.key, rangeEnd);
+    if (!this.#hasFailed) this.#make(request, range);
+  }
+
+  #make(request: WatchCreateRequest, range: KeyRange): void {
+    const { watchId, startRevision } = request;
     if (isEmpty(range)) {
       this.#refuse("mvcc: watcher range is empty");
       return;

@@ -119,7 +119,7 @@ export abstract class DirectCall<Handler> implements CallContext, CallFacts {
   }
 
   get clientName(): string | undefined {
-    return clientNameOf(this.stream.session);
+    return clientNameOf(this.stream.session?.socket);
   }
 
   metadata(name: string): string | undefined {

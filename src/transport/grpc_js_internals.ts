@@ -3,7 +3,8 @@
  * fails when an upgrade moves one.
  *
  * grpc-js makes an HTTP/2 server for its connection injector, with `commonServerOptions`, and gives it two listeners:
- * `_streamHandler`, bound to the server, for each call, and what `_sessionHandler` returns, for each connection.
+ * `_streamHandler`, bound to the server, for each call, and what `_sessionHandler` returns, for each connection. A call
+ * that a handler is given has the HTTP/2 stream below it in `call.stream`.
  */
 
 import type { Server } from "@grpc/grpc-js";
@@ -86,4 +87,13 @@ export function stepInFront(server: Server, front: Front): void {
       front.onSession(session);
     };
   };
+}
+
+interface CallInternals {
+  readonly call?: { readonly stream?: ServerHttp2Stream };
+}
+
+/** The socket that a call of grpc-js came by, as its session hands it out; undefined once the connection is gone. */
+export function socketOf(call: object): object | undefined {
+  return (call as CallInternals).call?.stream?.session?.socket;
 }

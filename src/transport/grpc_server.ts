@@ -19,11 +19,11 @@ import { createStatusMapper, type OnDefect, type ToStatus } from "./status.ts";
 import { adaptBidi, adaptServerStream, adaptUnary, type GrpcJsCallOptions } from "./stream_call.ts";
 
 export interface KeepaliveOptions {
-  /** How often a silent client is pinged. */
+  /** How often a silent client is pinged; 0 for never. */
   readonly intervalMs: number;
-  /** How long its answer may take before the connection is closed. */
+  /** How long its answer may take before the connection is closed; with 0 nobody is pinged. */
   readonly timeoutMs: number;
-  /** How often a client may ping; one that pings more is sent away. */
+  /** How often a client with calls may ping, 0 for the default; one that pings more is sent away. */
   readonly minPingIntervalMs: number;
 }
 
@@ -157,6 +157,12 @@ function closeInNextTurn(session: ServerHttp2Session): void {
   };
 }
 
+/** Without one of the two times, which is no keepalive for grpc-js or one that nobody survives, there is none. */
+function keepaliveOf({ intervalMs, timeoutMs }: KeepaliveOptions) {
+  if (intervalMs === 0 || timeoutMs === 0) return { "grpc.keepalive_time_ms": 0 };
+  return { "grpc.keepalive_time_ms": intervalMs, "grpc.keepalive_timeout_ms": timeoutMs };
+}
+
 /** Makes a server; it has no port of its own, see `listener.ts`. */
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const { methods, maxReceiveBytes, keepalive } = options;
@@ -173,8 +179,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     "grpc.enable_channelz": 0,
     "grpc.max_receive_message_length": maxReceiveBytes,
     "grpc.max_send_message_length": -1,
-    "grpc.keepalive_time_ms": keepalive.intervalMs,
-    "grpc.keepalive_timeout_ms": keepalive.timeoutMs,
+    ...keepaliveOf(keepalive),
   });
   registerMethods(server, methods, { mapStatus, observers, unaryCalls, streamCalls });
   stepInFront(server, {

@@ -53,7 +53,7 @@ Deno.test("protocolOf() tells HTTP/2, HTTP/1.1 and neither by the first bytes", 
     ["PR", "more bytes needed"],
     ["PROPFIND", "http1"],
     ["G", "http1"],
-    ["\x16\x03\x01", "unknown"],
+    ["\x16\x03\x01", "tls"],
     ["\0", "unknown"],
     ["get", "unknown"],
   ];
@@ -63,12 +63,17 @@ Deno.test("protocolOf() tells HTTP/2, HTTP/1.1 and neither by the first bytes", 
 });
 
 Deno.test("gRPC and HTTP/1.1 are served on one port", async () => {
-  await using server = await startEchoServer();
+  const onHttp1 = (socket: Socket) => {
+    socket.once("data", (chunk: Buffer) => {
+      assert.match(chunk.toString(), /^GET \/health HTTP\/1\.1\r\n/);
+      socket.end("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    });
+    socket.resume();
+  };
+  await using server = await startEchoServer({ listener: { onHttp1 } });
   using client = new EchoClient(server.address);
   assert.equal((await client.unary("Sync", "x")).code, 0);
-  const { status, body } = await get(server.listener.port);
-  assert.equal(status, 404);
-  assert.deepEqual(JSON.parse(body), { code: 5, message: "Not Found" });
+  assert.deepEqual(await get(server.listener.port), { status: 200, body: "ok" });
 });
 
 Deno.test("a preface that comes byte by byte is recognised, and nothing of it is lost", async () => {
@@ -115,16 +120,18 @@ Deno.test("at one undecided connection too many, the oldest is closed", async ()
   await Promise.all([...others.map(closed), listener.close()]);
 });
 
-Deno.test("close() stops accepting and closes what is not HTTP/2", async () => {
-  const { promise: isHttp1, resolve } = Promise.withResolvers<void>();
-  const listener = await listenAlone({ onHttp1: () => resolve() });
+Deno.test("close() stops accepting and closes what has not said what it is", async () => {
+  const { promise: isHttp1, resolve } = Promise.withResolvers<Socket>();
+  const listener = await listenAlone({ onHttp1: resolve });
   const silent = await open(listener.port);
   const http1 = await open(listener.port);
   http1.write("GET / HTTP/1.1\r\n");
-  await isHttp1;
-  const ends = [closed(silent), closed(http1)];
-  await listener.close();
-  await Promise.all(ends);
+  const handedOver = await isHttp1;
+  await Promise.all([closed(silent), listener.close()]);
+  // It is its server's to end.
+  assert.equal(handedOver.destroyed, false);
+  handedOver.destroy();
+  await closed(http1);
   await assert.rejects(get(listener.port), /ECONNREFUSED/);
 });
 
@@ -132,7 +139,7 @@ Deno.test("a port that cannot be had is one clear line", async () => {
   const listener = await listenAlone();
   const { port } = listener;
   await assert.rejects(listenAlone({ port }), {
-    message: `Cannot listen on 127.0.0.1:${port}: the address is in use`,
+    message: `Cannot listen on 127.0.0.1:${port}: address already in use`,
   });
   await assert.rejects(listenAlone({ host: "192.0.2.1", port: 1 }), {
     message: "Cannot listen on 192.0.2.1:1: this machine has no such address",

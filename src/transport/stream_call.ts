@@ -13,7 +13,9 @@ import type {
 import { GRPC, type StatusError } from "../errors.ts";
 import type { CallContext, MessageParts, StreamCall, StreamHandler, UnaryHandler } from "./call.ts";
 import type { CallFacts, CallSet, MethodObserver } from "./calls.ts";
+import { clientNameOf } from "./client_name.ts";
 import { joinParts, partsLength } from "./framing.ts";
+import { socketOf } from "./grpc_js_internals.ts";
 import { MessageQueue } from "./message_queue.ts";
 import { canceled, deadlineExceeded, type StatusMapper } from "./status.ts";
 import { STREAM_BUFFER_BYTES_LOW, STREAM_BUFFER_BYTES_MAX } from "./stream_path.ts";
@@ -38,11 +40,13 @@ class GrpcJsContext implements CallContext, CallFacts {
   readonly peer: string;
   requestMessage: Uint8Array | undefined;
   responseMessage: MessageParts | undefined;
+  readonly clientName: string | undefined;
 
   constructor(call: GrpcJsCall) {
     this.#call = call;
-    // Asked at once: the address is gone with the connection.
+    // Asked at once: both are gone with the connection.
     this.peer = call.getPeer();
+    this.clientName = clientNameOf(socketOf(call));
   }
 
   get signal(): AbortSignal {
@@ -51,10 +55,6 @@ class GrpcJsContext implements CallContext, CallFacts {
 
   get authority(): string {
     return this.#call.getHost();
-  }
-
-  get clientName(): string | undefined {
-    return undefined;
   }
 
   metadata(name: string): string | undefined {

@@ -18,10 +18,20 @@ Deno.test("--help prints every flag with its default and its variable", async ()
   assertGolden("help.golden.txt", stdout);
 });
 
-Deno.test("--version prints Rhino's version and etcd's line", async () => {
+Deno.test("--version prints etcd's four lines, and Rhino's", async () => {
   const { code, stdout, stderr } = await runRhino({ args: ["--version"] });
   assert.deepEqual([code, stderr], [0, ""]);
-  assert.equal(stdout, `rhino Version: ${project.version}\netcd Version: 3.7.1\n`);
+  const lines = stdout.split("\n");
+  assert.equal(lines[0], "etcd Version: 3.7.1");
+  assert.deepEqual(lines.map((line) => line.split(":")[0]), [
+    "etcd Version",
+    "Git SHA",
+    "Go Version",
+    "Go OS/Arch",
+    "rhino Version",
+    "",
+  ]);
+  assert.equal(lines[4], `rhino Version: ${project.version}`);
 });
 
 Deno.test("docs/configuration.md says what the flag table says", () => {

@@ -36,7 +36,7 @@ export function denoArgs(flags: readonly string[]): string[] {
 /** The environment without variables that change what is tested. */
 export function cleanEnv(env: Readonly<Record<string, string>> = {}): Record<string, string> {
   const inherited = Object.entries(Deno.env.toObject()).filter(([name]) =>
-    !name.startsWith("RHINO_")
+    !/^(RHINO|ETCD|KINE)_/.test(name)
   );
   return { ...Object.fromEntries(inherited), NO_COLOR: "1", ...env };
 }

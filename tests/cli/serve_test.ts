@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { connect } from "node:net";
+import { HealthCheckResponse_ServingStatus as Serving } from "../../gen/grpc/health/v1/health_pb.ts";
 import { EtcdClient } from "../support/etcd_client.ts";
 import { RhinoProcess, temporaryFolder } from "./rhino_process.ts";
 
@@ -62,6 +63,40 @@ Deno.test("a JSON log is one JSON object a line, and the ready line has the addr
     assert.equal(level, "info");
     assert.ok(!Number.isNaN(Date.parse(ts)));
   }
+});
+
+Deno.test("--election-timeout gives the shortest lease, as in etcd", async () => {
+  await using rhino = new RhinoProcess({ args: [...IN_MEMORY, "--election-timeout=5000"] });
+  using client = new EtcdClient(await rhino.address());
+  assert.equal((await client.lease.leaseGrant({ TTL: 1n })).TTL, 8n);
+});
+
+Deno.test("--auto-compaction-retention compacts to where the history was one period ago", async () => {
+  await using rhino = new RhinoProcess({ args: [...IN_MEMORY, "--auto-compaction-retention=1s"] });
+  using client = new EtcdClient(await rhino.address());
+  for (let value = 0; value < 5; value++) await client.kv.put({ key: "a", value: `${value}` });
+  const line = await rhino.line("INFO compacted");
+  const revision = Number(/revision=(\d+)/.exec(line)?.[1]);
+  assert.ok(revision >= 1 && revision <= 6, line);
+});
+
+Deno.test("--socket-reuse-port lets two servers listen on one port", async () => {
+  await using first = new RhinoProcess({ args: [...IN_MEMORY, "--socket-reuse-port"] });
+  const address = await first.address();
+  const args = ["--endpoint=memory://", "--listen-address", address, "--socket-reuse-port"];
+  await using second = new RhinoProcess({ args });
+  assert.equal(await second.address(), address);
+});
+
+Deno.test("--feature-gates=StopGRPCServiceOnDefrag: no service while the store is defragmented", async () => {
+  const args = ["--feature-gates=StopGRPCServiceOnDefrag=true", ...IN_MEMORY];
+  await using rhino = new RhinoProcess({ args });
+  using client = new EtcdClient(await rhino.address());
+  using stream = client.health.watch({});
+  assert.equal((await stream.next()).status, Serving.SERVING);
+  await client.maintenance.defragment({});
+  assert.equal((await stream.next()).status, Serving.NOT_SERVING);
+  assert.equal((await stream.next()).status, Serving.SERVING);
 });
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {

@@ -32,7 +32,7 @@ Deno.test("a wrong value ends the start with what was expected", async () => {
   );
   await assertUsage(
     { args: [], env: { RHINO_LOG_LEVEL: "loud" } },
-    'Cannot start: RHINO_LOG_LEVEL is "loud": expected one of debug, info, warn, error',
+    'Cannot start: RHINO_LOG_LEVEL is "loud": expected one of debug, info, warn, error, panic, fatal',
   );
 });
 

@@ -7,6 +7,7 @@ import { append, bytes, type Fact, type Subject } from "./subject.ts";
 const NAMES = [
   "",
   "auth/",
+  "auth/a\0b",
   "auth/a b",
   "auth/a%",
   "auth/a_",
@@ -26,7 +27,7 @@ export const recordFacts: readonly Fact[] = [
       }));
       await append(subject, { records });
       assert.deepEqual(await names(subject, ""), NAMES);
-      assert.deepEqual(await names(subject, "auth/"), NAMES.slice(1, 6));
+      assert.deepEqual(await names(subject, "auth/"), NAMES.slice(1, 7));
       assert.deepEqual(await names(subject, "auth/a_"), ["auth/a_"]);
       assert.deepEqual(await names(subject, "none"), []);
       const found = (await subject.backend.records("auti")).records[0];

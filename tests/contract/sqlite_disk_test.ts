@@ -12,11 +12,11 @@ import { assertFails, batchAt, bytes, OPEN_OPTIONS, putRow, range } from "./subj
 const KIB = 1024;
 
 async function withBackend(
-  tuning: Partial<Tuning>,
+  { unsafeNoSync = false, ...tuning }: Partial<Tuning> & { readonly unsafeNoSync?: boolean },
   check: (backend: Backend, path: string) => Promise<void>,
 ): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "rhino_" });
-  const backend = await openTuned(`${folder}/state.db`, OPEN_OPTIONS, tuning);
+  const backend = await openTuned(`${folder}/state.db`, { ...OPEN_OPTIONS, unsafeNoSync }, tuning);
   try {
     await check(backend, `${folder}/state.db`);
   } finally {
@@ -90,6 +90,20 @@ for (const syncMode of ["blocking", "awaited"] as const) {
     });
   });
 }
+
+Deno.test("sqlite without syncs never waits for the disk", async () => {
+  function wrapWal(file: SyncedFile): SyncedFile {
+    return {
+      close: () => file.close(),
+      syncDataSync: () => assert.fail("a blocking sync"),
+      syncData: () => assert.fail("a sync"),
+    };
+  }
+  await withBackend({ wrapWal, unsafeNoSync: true }, async (backend) => {
+    await putMany(backend, { batches: 2 });
+    assert.equal((await range(backend)).kvs.length, 8);
+  });
+});
 
 Deno.test("sqlite with awaited syncs: nothing is seen before it is on disk", async () => {
   const syncs: PromiseWithResolvers<void>[] = [];

@@ -36,6 +36,7 @@ serviceTest("Gateway: names, numbers and bytes may be written in several ways", 
     { key: key.replaceAll("=", ""), limit: "1.0" },
     { key: key.replaceAll("+", "-").replaceAll("/", "_"), no_such_field: { a: [1, "]"] } },
     { key, revision: null },
+    { key, limit: "1, and so on" },
     `  {"key":"${key}","limit":10e-1} and what follows is passed over`,
     `{"\\u006bey":"${key}"}`,
   ];
@@ -168,7 +169,10 @@ serviceTest("Gateway: what is no request is refused in etcd's words", async (t) 
   }
 });
 
-serviceTest("Gateway: invalid UTF-8 in a string is refused", async (t) => {
+serviceTest("Gateway: invalid UTF-8 is refused, even in what is passed over", async (t) => {
+  const passedOver = Buffer.from('{"key":"YQ","no_such":["\xff"]}', "latin1");
+  const { text: refusal } = await post(t.endpoint.address, "/v3/kv/range", { body: passedOver });
+  assert.match(refusal, /syntax error \(line 1:24\): invalid UTF-8 in string/);
   const body = Buffer.from('{"key":"YQ","serializable":"\xff"}', "latin1");
   const { status, text } = await post(t.endpoint.address, "/v3/kv/range", { body });
   assert.equal(status, 400);

@@ -8,6 +8,7 @@ import type {
   WatchResponse,
 } from "../../gen/etcdserverpb/watch_pb.ts";
 import type { EtcdClient } from "../support/etcd_client.ts";
+import type { CallExtras } from "../support/grpc_client.ts";
 import type { GrpcStream } from "../support/grpc_stream.ts";
 import type { InitOf } from "../support/message_init.ts";
 
@@ -33,8 +34,8 @@ export class WatchSession implements Disposable {
   /** The newest revision that each watcher was given events of. */
   readonly #delivered = new Map<bigint, bigint>();
 
-  constructor(client: EtcdClient) {
-    this.stream = client.watch.watch();
+  constructor(client: EtcdClient, extras?: CallExtras) {
+    this.stream = client.watch.watch(extras);
   }
 
   /** Asks for a watcher without waiting for the answer. */

@@ -43,6 +43,8 @@ type Fields = Readonly<Record<string, unknown>>;
 function exactFields(schema: DescMessage, init: Fields): Fields {
   const exact: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(init)) {
+    // Of a message that was received; the schema says the same.
+    if (name === "$typeName" || name === "$unknown") continue;
     const oneof = schema.oneofs.find((candidate) => candidate.localName === name);
     if (oneof !== undefined) {
       const chosen = value as { case?: string; value?: unknown }; // What `Init` says of a oneof.

@@ -13,8 +13,10 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/limits.ts": [],
   "src/wire/": BASE,
   "src/config.ts": ["src/limits.ts"],
-  "src/client_urls.ts": [],
-  "src/log.ts": ["src/config.ts"],
+  "src/client_urls.ts": ["src/config.ts"],
+  "src/log.ts": ["src/config.ts", "src/log_outputs.ts"],
+  "src/log_outputs.ts": ["src/config.ts", "src/log_rotation.ts"],
+  "src/log_rotation.ts": ["src/config.ts"],
   // Who serves the store.
   "src/identity.ts": ENGINE,
   "src/membership.ts": [CONTRACT, "src/limits.ts"],
@@ -28,6 +30,13 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/watch/": ENGINE,
   "src/lease/": ENGINE,
   "src/compaction/": ENGINE,
+  "src/snapshot/": ENGINE,
+
+  // The server as its own client.
+  "src/concurrency/": [...BASE, "gen/", "src/transport/"],
+
+  // Who may do what.
+  "src/auth/": [...ENGINE, "gen/", "src/config.ts", "src/log.ts"],
 
   // The services join both; they know no SQL.
   "src/services/": [
@@ -40,6 +49,25 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/watch/",
     "src/lease/",
     "src/compaction/",
+    "src/snapshot/",
+    "src/auth/",
+    "src/concurrency/",
+  ],
+
+  // Where it listens.
+  "src/auto_tls.ts": [
+    "backends/registry.ts",
+    "src/client_urls.ts",
+    "src/config.ts",
+    "src/log.ts",
+    "src/transport/",
+  ],
+  "src/listeners.ts": [
+    "src/auto_tls.ts",
+    "src/client_urls.ts",
+    "src/config.ts",
+    "src/log.ts",
+    "src/transport/",
   ],
 
   // What is told of the server besides: knows its parts, and no part knows it.
@@ -61,8 +89,10 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/cli/": [CONTRACT, "deno.json", "src/config.ts", "src/log.ts"],
   "src/main.ts": [
     "src/cli/",
+    "src/client_urls.ts",
     "src/config.ts",
     "src/log.ts",
+    "src/log_outputs.ts",
     "src/server.ts",
     "backends/registry.ts",
   ],

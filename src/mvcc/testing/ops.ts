@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import { Alarms } from "../alarms.ts";
 import { deleteCommand, putCommand, txnCommand } from "../commands.ts";
 import { keyName, type KeyRange, keyRange } from "../key_range.ts";
+import { UNRESTRICTED } from "../permit.ts";
 import type { Command } from "../read_set.ts";
 import { parseKv } from "../stored_kv.ts";
 import type {
@@ -75,7 +76,7 @@ export function command(op: PutOp): Command<PutResult>;
 export function command(op: DeleteOp): Command<DeleteResult>;
 export function command(op: Exclude<Op, RangeOp>): Command<unknown>;
 export function command(op: Exclude<Op, RangeOp>): Command<unknown> {
-  const options = { alarms: new Alarms(), bytes: 100 };
+  const options = { alarms: new Alarms(), bytes: 100, permit: UNRESTRICTED };
   switch (op.kind) {
     case "put":
       return putCommand(op, options);

@@ -2,7 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from "node:http2";
-import { Client, credentials, Metadata } from "@grpc/grpc-js";
+import { type ChannelCredentials, Client, credentials, Metadata } from "@grpc/grpc-js";
 import { GRPC, StatusError } from "../../errors.ts";
 import type { CallContext, Method } from "../call.ts";
 import { createGrpcServer, type GrpcServer, type GrpcServerOptions } from "../grpc_server.ts";
@@ -60,6 +60,17 @@ function echoMethods(onWaiting: (waiting: Waiting) => void): Map<string, Method>
       handle: (_message, context) => {
         const { authority, peer } = context;
         return [text.encode(JSON.stringify([context.metadata("token"), authority, peer]))];
+      },
+    }],
+    ["/test.Echo/ClientName", {
+      kind: "unary",
+      handle: (_message, { clientName }) => [text.encode(JSON.stringify(clientName ?? null))],
+    }],
+    ["/test.Echo/ClientNameStream", {
+      kind: "bidi",
+      handle: (call) => {
+        call.send([text.encode(JSON.stringify(call.clientName ?? null))]);
+        return Promise.resolve();
       },
     }],
     ["/test.Echo/Fail", {
@@ -171,8 +182,8 @@ export interface CallOptions {
 export class EchoClient {
   readonly client: Client;
 
-  constructor(address: string) {
-    this.client = new Client(address, credentials.createInsecure(), {
+  constructor(address: string, channel: ChannelCredentials = credentials.createInsecure()) {
+    this.client = new Client(address, channel, {
       // A channel of its own, so that closing it closes the connection.
       "grpc.use_local_subchannel_pool": 1,
       "grpc.max_receive_message_length": -1,

@@ -1,0 +1,82 @@
+/** The certificate that a server makes for itself where it was given none, kept where etcd keeps it. */
+
+import { randomUUID } from "node:crypto";
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { dirname, join } from "node:path";
+import { schemeOf } from "../backends/registry.ts";
+import { isUnix } from "./client_urls.ts";
+import { DEFAULT_CONFIG, type ListenUrl } from "./config.ts";
+import type { Log } from "./log.ts";
+import { readCertificate } from "./transport/tls/certificate.ts";
+import { pemBlocks } from "./transport/tls/pem.ts";
+import { makeSelfSigned } from "./transport/tls/self_signed.ts";
+
+export interface AutoTlsOptions {
+  /** Where the data lies; the files lie in `fixtures/client` below it. */
+  readonly dataFolder: string;
+  readonly urls: readonly ListenUrl[];
+  readonly validityYears: number;
+  readonly nowMs: number;
+  readonly log: Log;
+}
+
+export interface AutoTlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+/**
+ * The files of the certificate of an earlier start, unless it has expired, or of a new one.
+ *
+ * @throws {Error} with one line if they cannot be written.
+ */
+export function autoTlsFiles(options: AutoTlsOptions): AutoTlsFiles {
+  const folder = join(options.dataFolder, "fixtures", "client");
+  const files = { certFile: join(folder, "cert.pem"), keyFile: join(folder, "key.pem") };
+  if (isUsable(files, options.nowMs)) return files;
+  const { cert, key } = makeSelfSigned({ ...options, hosts: hostsOf(options.urls) });
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    write(files.keyFile, { text: key, mode: 0o600 });
+    write(files.certFile, { text: cert, mode: 0o644 });
+  } catch (cause) {
+    throw new Error(`--auto-tls: cannot write the certificate to ${folder}`, { cause });
+  }
+  options.log("warn", "made a certificate for this server", { ...files });
+  return files;
+}
+
+function isUsable({ certFile, keyFile }: AutoTlsFiles, nowMs: number): boolean {
+  try {
+    readFileSync(keyFile);
+    const [cert] = pemBlocks(readFileSync(certFile, "latin1"), "CERTIFICATE");
+    return cert !== undefined && readCertificate(cert).notAfterMs > nowMs;
+  } catch {
+    // Missing or broken: it is made anew.
+    return false;
+  }
+}
+
+/** Whole or not at all, should the server be ended meanwhile. */
+function write(path: string, { text, mode }: { text: string; mode: number }): void {
+  const part = `${path}.${randomUUID()}`;
+  writeFileSync(part, text, { mode });
+  chmodSync(part, mode);
+  renameSync(part, path);
+}
+
+/** What clients may call the server; where it listens everywhere, what it is called on its own machine too. */
+function hostsOf(urls: readonly ListenUrl[]): string[] {
+  const hosts = urls.filter((url) => !isUnix(url)).map(({ host }) => host);
+  const isEverywhere = hosts.includes("0.0.0.0") || hosts.includes("::");
+  const own = isEverywhere ? [hostname(), "localhost", "127.0.0.1", "::1"] : [];
+  return [...new Set([...hosts, ...own])];
+}
+
+/** The folder of a store's file; of a store elsewhere, that of the default one. */
+export function dataFolderOf(endpoint: string): string {
+  const isFile = schemeOf(endpoint) === "sqlite";
+  const [path = ""] = (isFile ? endpoint : DEFAULT_CONFIG.endpoint).split("?");
+  return dirname(path.replace(/^sqlite:(\/\/)?/i, ""));
+}

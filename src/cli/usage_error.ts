@@ -1,0 +1,4 @@
+/** The operator's mistake, in one line. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
