@@ -90,7 +90,8 @@ export async function startEngine(options: EngineOptions) {
     log,
     clientUrls: (authority) => clientUrls(urls, authority),
   });
-  const { metrics, observe } = meter({ ...parts, config, log, recorders }, started);
+  const authRevision = () => Number(authority.state.revision);
+  const { metrics, observe } = meter({ ...parts, authRevision, config, log, recorders }, started);
   const running = started.move();
   return {
     methods,

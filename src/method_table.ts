@@ -87,7 +87,7 @@ export function methodTable(parts: Parts): MethodTable {
   const table = new Map(etcd);
   const services = new Map([
     ...table,
-    ...guarded([...lockMethods(table), ...electionMethods(table)]),
+    ...guarded([...lockMethods(table), ...electionMethods(table)], parts.clientRequests),
     ...healthMethods({ ...options, defragmentations }),
   ]);
   return new Map([...services, ...reflectionMethods(services.keys())]);
