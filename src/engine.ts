@@ -44,19 +44,7 @@ export async function startEngine(options: EngineOptions) {
   const store = started.use(await Store.open({ backend, now, log, observe: recorders.commits }));
   // Before anything is written, so that it sees every commit.
   const hub = started.use(new WatchHub({ store, log }));
-  const compactor = started.use(
-    new Compactor({
-      store,
-      automatic: config.autoCompaction,
-      intervalMs: config.compactIntervalMs,
-      retainMin: config.compactMinRetain,
-      batchSize: config.compactBatchSize,
-      sleepMs: config.compactionSleepIntervalMs,
-      now,
-      log,
-      observe: recorders.compactions,
-    }),
-  );
+  const compactor = started.use(makeCompactor({ store, config, log, recorders }));
   const ttlMin = leaseTtlMin(config);
   const onGrant = (ttl: number) => recorders.leaseTtls.observe(ttl);
   const lessor = started.use(
@@ -108,6 +96,24 @@ export async function startEngine(options: EngineOptions) {
     }),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+function makeCompactor(
+  { store, config, log, recorders }: Pick<EngineOptions, "config" | "log" | "recorders"> & {
+    readonly store: Store;
+  },
+): Compactor {
+  return new Compactor({
+    store,
+    automatic: config.autoCompaction,
+    intervalMs: config.compactIntervalMs,
+    retainMin: config.compactMinRetain,
+    batchSize: config.compactBatchSize,
+    sleepMs: config.compactionSleepIntervalMs,
+    now,
+    log,
+    observe: recorders.compactions,
+  });
 }
 
 /** Counts what the parts do, and tells of calls that take too long. */

@@ -82,7 +82,7 @@ Deno.test("a ping is answered", async () => {
   const client = open(endpoint.address);
   await client.until(/\r\n\r\n/);
   client.socket.write(Buffer.from([0x89, 0x82, 0, 0, 0, 0, 0x68, 0x69]));
-  await client.until(/\x8a\x02hi$/);
+  await client.until(new RegExp(`${String.fromCharCode(0x8a, 2)}hi$`));
   client.socket.destroy();
 });
 
@@ -93,9 +93,9 @@ Deno.test("drain() tells streams on WebSockets, and ends them", async () => {
   await client.until(/\r\n\r\n/);
   await held.begun(1);
   const drained = endpoint.http.drain(5_000);
-  await client.until(
-    /\{"error":\{"code":14,"message":"etcdserver: server stopped"\}\}\x88\x02\x03\xe8$/,
-  );
+  const error = '{"error":{"code":14,"message":"etcdserver: server stopped"}}';
+  const normalClosure = String.fromCharCode(0x88, 2, 0x03, 0xe8);
+  await client.until(new RegExp(`${RegExp.escape(error + normalClosure)}$`));
   await Promise.all([client.closed, drained]);
 });
 

@@ -1,7 +1,7 @@
 /** docs/metrics.md says what is told. `deno task golden` rewrites its table. */
 
 import assert from "node:assert/strict";
-import type { Family } from "./exposition.ts";
+import type { Family } from "./family.ts";
 import { startMetrics } from "./testing/metrics_rig.ts";
 
 const FILE = new URL("../../docs/metrics.md", import.meta.url);

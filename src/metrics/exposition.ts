@@ -1,81 +1,70 @@
-/** Prometheus' text format, version 0.0.4: families of metrics to lines. */
+/** Families of metrics as Prometheus' text. The library keeps no number of its own: it asks when somebody asks it. */
 
+import { Gauge, type MetricType, Registry } from "prom-client";
+import type { Family, Labels } from "./family.ts";
 import type { Tally } from "./tally.ts";
 
-export const CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+export interface Exposition {
+  readonly contentType: string;
+  text(): Promise<string>;
+}
 
-export type Labels = Readonly<Record<string, string>>;
+export function createExposition(families: Iterable<Family>): Exposition {
+  const registry = new Registry();
+  for (const family of families) registry.registerMetric(new FamilyMetric(family));
+  return { contentType: registry.contentType, text: () => registry.metrics() };
+}
 
-export interface Sample {
+/** One line of the text. */
+interface Line {
+  readonly metricName?: string;
   readonly labels: Labels;
   readonly value: number;
 }
 
-export interface TallySample {
-  readonly labels: Labels;
-  readonly tally: Tally;
-}
+/** Of any type: a histogram of the library cannot be given counts that were made elsewhere. */
+class FamilyMetric extends Gauge {
+  readonly #family: Family;
 
-interface Described {
-  readonly name: string;
-  /** For etcd's, its own text: some tools show it. */
-  readonly help: string;
-  readonly labels: readonly string[];
-  /** Where Rhino counts something else than the text says. For the documentation. */
-  readonly note?: string;
-}
-
-/** All series of one name. What cannot be told just now has none. */
-export type Family =
-  | (Described & {
-    readonly type: "counter" | "gauge";
-    readonly read: () => Iterable<Sample>;
-  })
-  | (Described & { readonly type: "histogram"; readonly read: () => Iterable<TallySample> });
-
-/** The families as one text. */
-export function exposition(families: Iterable<Family>): string {
-  let text = "";
-  for (const family of families) {
-    const { name, help, type } = family;
-    text += `# HELP ${name} ${escape(help)}\n# TYPE ${name} ${type}\n`;
-    if (family.type === "histogram") {
-      for (const { labels, tally } of family.read()) text += histogramLines(name, labels, tally);
-    } else {
-      for (const { labels, value } of family.read()) text += line(name, labelText(labels), value);
-    }
+  constructor(family: Family) {
+    const { name, help, labels } = family;
+    super({ name, help, labelNames: labels, registers: [] });
+    this.#family = family;
   }
-  return text;
+
+  override async get() {
+    return {
+      ...await super.get(),
+      // The library's own types are strings at run time, whatever it declares.
+      type: this.#family.type as unknown as MetricType,
+      values: linesOf(this.#family),
+    };
+  }
 }
 
-function histogramLines(name: string, labels: Labels, tally: Tally): string {
-  const own = labelText(labels);
-  const before = own === "" ? "" : `${own},`;
+function linesOf(family: Family): Line[] {
+  if (family.type !== "histogram") return [...family.read()];
+  const { name } = family;
+  return Array.from(family.read(), ({ labels, tally }) => tallyLines({ name, labels, tally }))
+    .flat();
+}
+
+function tallyLines(
+  { name, labels, tally }: { name: string; labels: Labels; tally: Tally },
+): Line[] {
+  const metricName = `${name}_bucket`;
   const counts = tally.cumulative();
-  const total = tally.count;
-  let text = "";
-  for (const [at, bound] of tally.bounds.entries()) {
-    text += line(`${name}_bucket`, `${before}le="${numberText(bound)}"`, counts[at] ?? 0);
-  }
-  text += line(`${name}_bucket`, `${before}le="+Inf"`, total);
-  text += line(`${name}_sum`, own, tally.sum);
-  return text + line(`${name}_count`, own, total);
-}
-
-function line(name: string, labels: string, value: number): string {
-  return `${name}${labels === "" ? "" : `{${labels}}`} ${numberText(value)}\n`;
-}
-
-function labelText(labels: Labels): string {
-  return Object.entries(labels)
-    .map(([name, value]) => `${name}="${escape(value).replaceAll('"', '\\"')}"`)
-    .join();
-}
-
-function escape(text: string): string {
-  // Hardly any has something to escape, and there are thousands.
-  if (!/[\\\n]/.test(text)) return text;
-  return text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
+  const buckets = tally.bounds.map((bound, at) => ({
+    metricName,
+    labels: { ...labels, le: numberText(bound) },
+    value: counts[at] ?? 0,
+  }));
+  return [
+    ...buckets,
+    { metricName, labels: { ...labels, le: "+Inf" }, value: tally.count },
+    { metricName: `${name}_sum`, labels, value: tally.sum },
+    { metricName: `${name}_count`, labels, value: tally.count },
+  ];
 }
 
 /** As Go writes numbers: `le` is a name of a series, so it should be the one that etcd gives it. */

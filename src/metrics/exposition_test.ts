@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { exposition, type Family, numberText } from "./exposition.ts";
+import { createExposition, numberText } from "./exposition.ts";
+import type { Family } from "./family.ts";
 import { Tally } from "./tally.ts";
 import { parseExposition, seriesName } from "./testing/parsed_exposition.ts";
 
-Deno.test("exposition() writes families as Prometheus reads them", () => {
+Deno.test("createExposition() writes families as Prometheus reads them", async () => {
   const tally = new Tally([0.5, 1]);
   for (const value of [0.25, 1, 2]) tally.observe(value);
   const families: Family[] = [
@@ -24,11 +25,12 @@ Deno.test("exposition() writes families as Prometheus reads them", () => {
     { name: "c", help: "Unknown just now.", type: "gauge", labels: [], read: () => [] },
   ];
   assert.equal(
-    exposition(families),
+    await createExposition(families).text(),
     `# HELP a_total Counts.
 # TYPE a_total counter
 a_total{x="y"} 3
 a_total{x="z"} 0
+
 # HELP b_seconds Times.
 # TYPE b_seconds histogram
 b_seconds_bucket{le="0.5"} 1
@@ -36,13 +38,14 @@ b_seconds_bucket{le="1"} 2
 b_seconds_bucket{le="+Inf"} 3
 b_seconds_sum 3.25
 b_seconds_count 3
+
 # HELP c Unknown just now.
 # TYPE c gauge
 `,
   );
 });
 
-Deno.test("exposition() lets no label break out of its line", () => {
+Deno.test("createExposition() lets no label break out of its line", async () => {
   const hostile = 'a"} 1\nb_total{x="\\';
   const family: Family = {
     name: "a_total",
@@ -51,7 +54,7 @@ Deno.test("exposition() lets no label break out of its line", () => {
     labels: ["x"],
     read: () => [{ labels: { x: hostile }, value: 1 }],
   };
-  const { values } = parseExposition(exposition([family]));
+  const { values } = parseExposition(await createExposition([family]).text());
   assert.deepEqual([...values], [[seriesName("a_total", { x: hostile }), 1]]);
 });
 

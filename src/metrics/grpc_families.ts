@@ -1,7 +1,7 @@
 /** `grpc_server_*` and what follows from the same counts. Every method has its series from the start. */
 
 import { type CallCounts, CODE_NAMES, type MethodCounts } from "./call_counts.ts";
-import type { Family, Labels, Sample, TallySample } from "./exposition.ts";
+import type { Family, Labels, Sample, TallySample } from "./family.ts";
 import { counter, gauge, histogram } from "./plain_families.ts";
 import { requestType } from "./request_types.ts";
 import type { Tally } from "./tally.ts";

@@ -3,7 +3,8 @@
  * asks; and what must be asked of the store is asked in bounded time.
  */
 
-import { CONTENT_TYPE, exposition, type Family } from "./exposition.ts";
+import type { Exposition } from "./exposition.ts";
+import type { Family } from "./family.ts";
 import { type Facts, factsOf } from "./facts.ts";
 import { callFamilies, grpcFamilies } from "./grpc_families.ts";
 import { processFamilies, rhinoFamilies } from "./rhino_families.ts";
@@ -48,12 +49,15 @@ export function createMetrics(sources: MetricsSources): Metrics {
     },
   };
   const families = familiesOf(scrape);
+  let exposition: Exposition | undefined;
   let running: Promise<RenderedMetrics> | undefined;
 
   async function render(): Promise<RenderedMetrics> {
+    // Not before somebody asks: the library takes a while to load, for which the start should not wait.
+    exposition ??= (await import("./exposition.ts")).createExposition(families);
     facts = await askFacts();
     events.noteLeader();
-    return { contentType: CONTENT_TYPE, body: exposition(families) };
+    return { contentType: exposition.contentType, body: await exposition.text() };
   }
 
   return {

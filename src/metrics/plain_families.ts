@@ -1,6 +1,6 @@
 /** Families without labels, which most are. */
 
-import type { Family } from "./exposition.ts";
+import type { Family } from "./family.ts";
 import { one } from "./sources.ts";
 import type { Tally } from "./tally.ts";
 

@@ -2,7 +2,7 @@
 
 import project from "../../deno.json" with { type: "json" };
 import { AlarmType } from "../../gen/etcdserverpb/maintenance_pb.ts";
-import type { Family } from "./exposition.ts";
+import type { Family } from "./family.ts";
 import { counter, gauge, histogram } from "./plain_families.ts";
 import { one, type Scrape } from "./sources.ts";
 

@@ -1,6 +1,6 @@
 /** `etcd_server_*`: what this server is, and how its requests fare. */
 
-import type { Family, Sample } from "./exposition.ts";
+import type { Family, Sample } from "./family.ts";
 import { counter, gauge } from "./plain_families.ts";
 import { one, type Scrape } from "./sources.ts";
 

@@ -9,7 +9,7 @@ import type { ClientRequests } from "../services/client_requests.ts";
 import type { WatchHub } from "../watch/hub.ts";
 import type { CallCounts } from "./call_counts.ts";
 import type { Facts } from "./facts.ts";
-import type { Labels, Sample } from "./exposition.ts";
+import type { Labels, Sample } from "./family.ts";
 import type { Recorders } from "./recorders.ts";
 
 export interface MetricsSources {

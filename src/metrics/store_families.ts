@@ -1,6 +1,6 @@
 /** `etcd_mvcc_*`, `etcd_debugging_*` and `etcd_disk_*`: keys, watchers, leases, and the way to the disk. */
 
-import type { Family } from "./exposition.ts";
+import type { Family } from "./family.ts";
 import { counter, gauge, histogram } from "./plain_families.ts";
 import type { Scrape } from "./sources.ts";
 

@@ -158,7 +158,7 @@ Deno.test("if one URL cannot be had, none stays open", async () => {
   const urls = [port, taken.addr.port].map((one) =>
     ({ scheme: "http", host: "127.0.0.1", port: one }) as const
   );
-  assert.match(await startFailure({ listenClientUrls: urls }), /the address is in use$/);
+  assert.match(await startFailure({ listenClientUrls: urls }), /address already in use$/);
   taken.close();
   // The first one is free again.
   Deno.listen({ hostname: "127.0.0.1", port }).close();
