@@ -5,10 +5,11 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Store } from "../mvcc/store.ts";
 import { compactCommand } from "../mvcc/commands.ts";
-import { hashScope } from "../mvcc/hash.ts";
+import { type HashResult, hashScope } from "../mvcc/hash.ts";
 import { HashStorage } from "../mvcc/hash_storage.ts";
 import { AutoCompactor } from "./auto_compactor.ts";
 import { type Automatic, scheduleOf } from "./schedule.ts";
+import { SharedHashes } from "./shared_hashes.ts";
 
 export interface CompactorOptions {
   readonly store: Store;
@@ -59,6 +60,7 @@ export class Compactor implements AsyncDisposable {
   readonly #options: CompactorOptions;
   readonly #timer: ReturnType<typeof setInterval> | undefined;
   readonly #auto: AutoCompactor | undefined;
+  readonly #sharedHashes: SharedHashes;
   #trimming: Promise<void> | undefined;
   #isStale = false;
   readonly #closing = new AbortController();
@@ -76,7 +78,8 @@ export class Compactor implements AsyncDisposable {
 
   constructor(options: CompactorOptions) {
     this.#options = options;
-    const { store, intervalMs } = options;
+    const { store, intervalMs, now } = options;
+    this.#sharedHashes = new SharedHashes({ store, hashes: this.hashes, now });
     let { compactRevision } = store.head;
     this.#trimmedRevision = compactRevision;
     store.onCommit(({ head, isOwn }) => {
@@ -176,6 +179,7 @@ export class Compactor implements AsyncDisposable {
       const { compactRevision } = store.head;
       const startMs = now();
       if (this.#compactedLast) await this.#hash(compactRevision);
+      else await this.#sharedHashes.wait(compactRevision, this.#compactedMs);
       for (let done = false; !done && !this.#closing.signal.aborted;) {
         done = await this.#step(compactRevision);
       }
@@ -187,23 +191,29 @@ export class Compactor implements AsyncDisposable {
 
   /** Makes the checksum at the compact revision, which later reads could not make any more. */
   async #hash(compactRevision: number): Promise<void> {
-    const { store: { backend, head }, log } = this.#options;
+    const { log } = this.#options;
     const before = this.#trimmedRevision;
     if (compactRevision <= before) return;
     try {
-      const all = { start: new Uint8Array(0), end: null, revision: compactRevision };
-      const { count } = await backend.count(all);
-      if (count + compactRevision - before > HASHED_ROWS_MAX) return;
-      const scope = { compactRevision: before, revision: compactRevision };
-      const hash = await hashScope(backend, scope);
-      const { revision } = head;
-      this.hashes.store({ hash, revision, hashRevision: compactRevision, compactRevision: before });
+      const hash = await this.#hashBetween(before, compactRevision);
+      if (hash !== null) this.hashes.store(hash);
+      await this.#sharedHashes.tell({ compactRevision, hash });
     } catch (error) {
       log("warn", "Cannot make the checksum of a compaction: going on without it", {
         revision: compactRevision,
         cause: messageOf(error),
       });
     }
+  }
+
+  async #hashBetween(before: number, compactRevision: number): Promise<HashResult | null> {
+    const { backend, head: { revision } } = this.#options.store;
+    const all = { start: new Uint8Array(0), end: null, revision: compactRevision };
+    const { count } = await backend.count(all);
+    if (count + compactRevision - before > HASHED_ROWS_MAX) return null;
+    const scope = { compactRevision: before, revision: compactRevision };
+    const hash = await hashScope(backend, scope);
+    return { hash, revision, hashRevision: compactRevision, compactRevision: before };
   }
 
   async #step(upTo: number): Promise<boolean> {
@@ -236,6 +246,7 @@ export class Compactor implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     this.#closed.resolve();
+    this.#sharedHashes[Symbol.dispose]();
     clearInterval(this.#timer);
     clearTimeout(this.#later);
     await this.#auto?.[Symbol.asyncDispose]();

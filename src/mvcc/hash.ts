@@ -47,12 +47,13 @@ const BUCKET_NAME = Buffer.from("key");
  */
 export async function hashKv(options: HashOptions, revision: number): Promise<HashResult> {
   const { backend, storage, trimmed } = options;
-  const stored = storage.get(revision);
-  if (stored !== undefined) return { ...stored, revision: (await backend.head()).revision };
   for (let attempt = 0; attempt < RANGE_RESTARTS_MAX; attempt++) {
     const { compactRevision } = await backend.head();
-    await trimmed();
+    // What is known already waits for no trimming; and with the trimming it may become known.
+    if (storage.get(revision) === undefined) await trimmed();
     const head = await backend.head();
+    const stored = storage.get(revision);
+    if (stored !== undefined) return { ...stored, revision: head.revision };
     checkRevision(revision, head);
     const scope = { compactRevision, revision: revision === 0 ? head.revision : revision };
     const hash = await hashScope(backend, scope);

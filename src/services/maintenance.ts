@@ -78,7 +78,11 @@ function hashMethods(
 ): ServiceMethods {
   const { backend } = store;
   const { hashes: storage } = compactor;
-  const trimmed = () => compactor.trimmed();
+  async function trimmed(): Promise<void> {
+    // Another server may have compacted, which is not known here yet.
+    if (!backend.capabilities.exclusive) await store.catchUp();
+    await compactor.trimmed();
+  }
   const hash = (revision: bigint) => hashKv({ backend, storage, trimmed }, Number(revision));
   return [
     [

@@ -109,7 +109,7 @@ clusterTest("what a server has compacted and not trimmed when it dies, the other
   count: 2,
   fresh: true,
   // Slow enough to be killed in the midst of it.
-  flags: ["--compact-batch-size=1"],
+  flags: ["--compact-batch-size=1", "--compaction-sleep-interval=0"],
 }, async ({ servers, key, query }) => {
   const [a, b] = servers.clients;
   assert(a !== undefined && b !== undefined);
@@ -143,6 +143,25 @@ clusterTest(
     }));
     // Another one than before, as etcd's: it covers what the compaction has left.
     for (const hash of trimmed) assert.deepEqual(hash, [trimmed[0]?.[0], last, last - 5n]);
+  },
+);
+
+clusterTest(
+  "the checksum at a compaction is the same on all servers, before it and after it",
+  { fresh: true },
+  async ({ servers, key }) => {
+    const last = await overwrite(servers.clients, key("k"));
+    // Asked of all at once, while the compaction is a moment old.
+    async function hashes() {
+      return await Promise.all(servers.clients.map(async ({ maintenance }) => {
+        const { hash, hashRevision } = await maintenance.hashKV({ revision: last - 5n });
+        return [hash, hashRevision];
+      }));
+    }
+    const [before] = await hashes();
+    await servers.client(0).kv.compact({ revision: last - 5n });
+    for (const after of await hashes()) assert.deepEqual(after, before);
+    for (const later of await hashes()) assert.deepEqual(later, before);
   },
 );
 

@@ -17,8 +17,6 @@ const SEVERAL = "several servers cannot share a SQLite file";
 const MEMBERS = "the members are the servers that run; none is added or removed by a call";
 const GO_LOG = "reads what Go's HTTP/2 library logs of each header";
 const SMALL_QUOTA = "an empty database is larger than its quota of 52 KiB";
-/** A gap: HashKV at exactly the compact revision differs on servers that did not compact, or have restarted since. */
-const COMPACTION_HASH = "the checksum of a compaction is known to the server alone that compacted";
 const QUORUM = "servers of a database need no quorum: one of three serves";
 
 export const NOT_APPLICABLE: readonly NotApplicable[] = [
@@ -29,7 +27,6 @@ export const NOT_APPLICABLE: readonly NotApplicable[] = [
   { tests: "TestMemberRemove/*/Peer*", reason: MEMBERS, on: ["postgres"] },
   { tests: "TestAlarm", reason: SMALL_QUOTA, on: ["postgres"] },
   { tests: "TestKVGetNoQuorum/Linearizable", reason: QUORUM, on: ["postgres"] },
-  { tests: "TestVerifyHashKV*/Peer*", reason: COMPACTION_HASH, on: ["postgres"] },
   // Without a word about its size, a cluster has three members.
   { tests: "*/PeerTLS_and_ClientTLS", reason: SEVERAL, on: ["sqlite"] },
   { tests: "*/PeerAutoTLS_and_ClientAutoTLS", reason: SEVERAL, on: ["sqlite"] },
