@@ -20,9 +20,9 @@ const PREFIXES: readonly (readonly [prefix: string, dialects: readonly Dialect[]
   ["RHINO_", ["rhino", "etcd", "kine"]],
 ];
 
-/** Set by tests and tools of this repository rather than by operators. */
+/** Set by tests and tools of this repository rather than by operators; the last is etcd's, and allows machines that it does not know. */
 const FOREIGN_VARIABLES =
-  /^RHINO_(TEST_|BENCH_|CRASH_|SEED$|RUNS$|UPDATES$|POSTGRES_DSN$|MYSQL_DSN$)/;
+  /^(?:RHINO_(?:TEST_|BENCH_|CRASH_|SEED$|RUNS$|UPDATES$|POSTGRES_DSN$|MYSQL_DSN$)|ETCD_UNSUPPORTED_ARCH$)/;
 
 /** An empty variable counts as not set. */
 export function readEnvironment(env: Readonly<Record<string, string>>): Environment {
