@@ -38,6 +38,7 @@ export function openRhinoDatabase(path: string, options: OpenOptions): OpenedDat
     makeFolder(dirname(path));
     const realPath = resolvePath(path);
     const lock = opened.adopt(lockForServer(realPath), (held) => held.release());
+    createPrivately(realPath);
     const database = opened.adopt(
       openDatabase(realPath, { readOnly: false, busyTimeoutMs: BUSY_TIMEOUT_MS }),
       (held) => held.close(),
@@ -56,6 +57,18 @@ export function openRhinoDatabase(path: string, options: OpenOptions): OpenedDat
     if (error instanceof BackendError && error.kind === "unusable") throw error;
     const message = `Cannot open "${path}": ${reasonOf(error)}`;
     throw new BackendError("unusable", message, { cause: error });
+  }
+}
+
+/**
+ * A new file is for its owner alone, as etcd's is: it may hold hashes of passwords. SQLite gives the files beside it the
+ * same rights.
+ */
+function createPrivately(path: string): void {
+  try {
+    Deno.openSync(path, { write: true, createNew: true, mode: 0o600 }).close();
+  } catch {
+    // It is there already, or cannot be made, which SQLite is about to find too and say better.
   }
 }
 

@@ -84,6 +84,18 @@ Deno.test("sqlite: missing folders of the path are made", () =>
     assert.ok((await Deno.stat(`${folder}/a/b c/state.db`)).isFile);
   }));
 
+Deno.test("sqlite: new files are for their owner alone, and rights that a file has stay", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/state.db`;
+    const rights = (name: string) => ((Deno.statSync(name).mode ?? 0) & 0o777).toString(8);
+    for (const expected of ["600", "640"]) {
+      if (expected !== "600") Deno.chmodSync(path, 0o640);
+      const backend = await openBackend(path, OPEN_OPTIONS);
+      assert.deepEqual([rights(path), rights(`${path}-wal`)], [expected, expected]);
+      await backend.close();
+    }
+  }));
+
 Deno.test("sqlite: what is not a Rhino database is refused in one line and left alone", () =>
   inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/text`, "This is a text. ".repeat(1_000));
