@@ -184,7 +184,12 @@ async function alarm(
 async function status(options: MaintenanceServiceOptions) {
   const { store, header, quota, downgrade, membership, version } = options;
   const { raftTerm } = header.identity;
-  const [head, size] = await Promise.all([store.backend.head(), store.backend.size()]);
+  const [head, size] = await Promise.all([
+    store.backend.head(),
+    store.backend.size(),
+    // So that a leader which has left is told by nobody any more.
+    membership.list(),
+  ]);
   return {
     header: header.message(head.revision),
     version,

@@ -49,6 +49,8 @@ clusterTest(
     const before = (await kv.range({ key: "a" })).header?.memberId;
     assert.equal(await servers.at(1).stop(), 0);
     assert.deepEqual(await membersOf(servers.client(0)), expectedOf(servers, [0, 2]));
+    const { leader } = await servers.client(2).maintenance.status({});
+    assert.notEqual(leader, before, "who has left is no leader any more");
     await servers.at(1).restart();
     assert.deepEqual(await membersOf(servers.client(2)), expectedOf(servers, [0, 1, 2]));
     assert.equal((await kv.range({ key: "a" })).header?.memberId, before);
