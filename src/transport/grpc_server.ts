@@ -144,15 +144,21 @@ class Connections {
 }
 
 /**
- * Deno 2.9.6 frees an HTTP/2 session that is closed while it handles a frame, as node's code does on a client's goodbye
- * (GOAWAY) when no call is open, and then goes on with the freed memory: the process dies. Closing waits for the next turn
- * of the loop instead.
+ * Deno 2.9.6 frees an HTTP/2 session that is closed or destroyed while it handles a frame, as node's code does on a
+ * client's goodbye (GOAWAY) when no call is open, or when it says that something was wrong; and then it goes on with the
+ * freed memory: the process dies, if not at once. Both wait for the next turn of the loop instead.
  */
-function closeInNextTurn(session: ServerHttp2Session): void {
+function endInNextTurn(session: ServerHttp2Session): void {
   const close = session.close.bind(session);
   session.close = (onClosed) => {
     setImmediate(() => {
       if (!session.destroyed) close(onClosed);
+    });
+  };
+  const destroy = session.destroy.bind(session);
+  session.destroy = (error, code) => {
+    setImmediate(() => {
+      if (!session.destroyed) destroy(error, code);
     });
   };
 }
@@ -196,7 +202,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
       onOtherStream: options.onOtherStream,
     }),
     onSession(session) {
-      closeInNextTurn(session);
+      endInNextTurn(session);
       connections.addSession(session);
       session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
       enforcePingPolicy(session, keepalive.minPingIntervalMs);

@@ -1,8 +1,8 @@
 /**
- * Deno 2.9.6 crashes when an HTTP/2 session without open streams receives a GOAWAY: it closes the
- * session, and frees it, inside the callback in which the frame is still being handled. A server
- * that stops in good order sends that frame to its clients. Here every session that a client opens
- * puts its closing off until the frame is done with.
+ * Deno 2.9.6 crashes when an HTTP/2 session without open streams receives a GOAWAY: it closes or
+ * destroys the session, and frees it, inside the callback in which the frame is still being handled.
+ * A server that stops in good order sends that frame to its clients. Here every session that a client
+ * opens puts its end off until the frame is done with.
  */
 
 import http2 from "node:http2";
@@ -16,6 +16,12 @@ http2.connect = function connectGuarded(...args: Parameters<typeof connect>) {
   session.close = (onClosed?: () => void) => {
     setImmediate(() => {
       if (!session.destroyed) close(onClosed);
+    });
+  };
+  const destroy = session.destroy.bind(session);
+  session.destroy = (error?: Error, code?: number) => {
+    setImmediate(() => {
+      if (!session.destroyed) destroy(error, code);
     });
   };
   return session;

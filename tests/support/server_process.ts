@@ -26,6 +26,8 @@ export class ServerProcess {
   constructor(command: string, args: readonly string[]) {
     this.#child = new Deno.Command(command, {
       args: [...args],
+      // glibc fills what is freed, so that using it any more ends the process at once, and not one time in thousands.
+      env: { MALLOC_PERTURB_: "165" },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -36,6 +38,9 @@ export class ServerProcess {
       this.#running = false;
       LIVE.delete(this.#child);
       await Promise.all(streams);
+      this.#output += `ended with code ${status.code}${
+        status.signal ? ` (${status.signal})` : ""
+      }\n`;
       this.#ready.reject(new Error(`the server ended with code ${status.code}`));
       return status;
     });
