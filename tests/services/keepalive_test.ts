@@ -23,7 +23,8 @@ class PingingClient implements AsyncDisposable {
   private constructor(session: http2.ClientHttp2Session) {
     this.#session = session;
     session.on("error", () => {});
-    session.on("goaway", (code, _lastStream, data) => this.#goaway = [code, String(data ?? "")]);
+    // The first tells why; another one may come with the end of the connection.
+    session.once("goaway", (code, _lastStream, data) => this.#goaway = [code, String(data ?? "")]);
     session.on("close", () => this.#closed.resolve());
   }
 
