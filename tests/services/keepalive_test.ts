@@ -87,13 +87,19 @@ function callTo(path: string): http2.OutgoingHttpHeaders {
   return { ":method": "POST", ":path": path, "content-type": "application/grpc", te: "trailers" };
 }
 
+/**
+ * One is too many; but what the server still has to send of the connection's beginning, an acknowledgement of settings say,
+ * may come between two pings and pardon those before it.
+ */
+const PINGS_TOO_MANY = 6;
+
 /** Pings until the server has had enough, and tells how many it took. */
 async function assertSentAway(client: PingingClient): Promise<void> {
   assert.deepEqual(await client.ping(PINGS_FORGIVEN), {
     answered: PINGS_FORGIVEN,
     goaway: undefined,
   });
-  void client.ping(1);
+  void client.ping(PINGS_TOO_MANY);
   assert.deepEqual(await client.end(), AWAY);
 }
 
@@ -106,7 +112,7 @@ serviceTest(
     await using client = await PingingClient.connect(t.endpoint.address);
     const { answered } = await client.ping(PINGS_FORGIVEN, { everyMs: 20 });
     assert.equal(answered, PINGS_FORGIVEN);
-    void client.ping(1);
+    void client.ping(PINGS_TOO_MANY);
     assert.deepEqual(await client.end(), AWAY);
   },
 );
@@ -124,7 +130,7 @@ serviceTest("Pings: too many while a call is open are sent away", async (t) => {
   // The first comes after an answer.
   assert.equal((await client.ping(1)).answered, 1);
   assert.deepEqual(await client.ping(2), { answered: 2, goaway: undefined });
-  void client.ping(1);
+  void client.ping(PINGS_TOO_MANY);
   assert.deepEqual(await client.end(), AWAY);
 });
 
@@ -134,7 +140,7 @@ serviceTest("Pings: an interval of 0 is the default of five minutes", {
   await using client = await PingingClient.connect(t.endpoint.address);
   await client.watch(t.key("a"));
   assert.equal((await client.ping(3, { everyMs: 20 })).answered, 3);
-  void client.ping(1);
+  void client.ping(PINGS_TOO_MANY);
   assert.deepEqual(await client.end(), AWAY);
 });
 
