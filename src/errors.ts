@@ -118,3 +118,8 @@ export class EtcdError extends StatusError {
     this.reason = reason;
   }
 }
+
+/** What an error says, for a line of the log. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -4,6 +4,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { Backend, Head, Member, OpenOptions } from "../backends/contract.ts";
+import { messageOf } from "./errors.ts";
 import { MEMBER_ALIVE_MS, MEMBER_ANNOUNCE_MS } from "./limits.ts";
 
 /** What a server tells the others of itself. */
@@ -63,7 +64,7 @@ export class Membership implements AsyncDisposable {
     await this.announce();
     this.#timer = setInterval(() => {
       this.#announcing = this.announce().catch((error) => {
-        const cause = error instanceof Error ? error.message : String(error);
+        const cause = messageOf(error);
         this.#options.log("debug", "Cannot announce this server", { cause });
       });
     }, MEMBER_ANNOUNCE_MS);

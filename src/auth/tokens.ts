@@ -4,6 +4,7 @@
  * it was told of the token or saw it used.
  */
 import { Buffer } from "node:buffer";
+import { messageOf } from "../errors.ts";
 import {
   AUTH_TOKEN_CHECK_INTERVAL_MS,
   AUTH_TOKENS_ENDED_PER_CHECK,
@@ -184,7 +185,7 @@ export class Tokens implements AsyncDisposable {
 
   #run(failure: string, run: () => Promise<void>): void {
     const running = run().catch((error) => {
-      const cause = error instanceof Error ? error.message : String(error);
+      const cause = messageOf(error);
       this.#options.log("warn", `${failure}: trying again`, { cause });
     });
     this.#underWay.add(running);

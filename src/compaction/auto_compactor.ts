@@ -1,7 +1,7 @@
 /** Compacts on etcd's schedule. */
 
 import { setTimeout as pause } from "node:timers/promises";
-import { EtcdError } from "../errors.ts";
+import { EtcdError, messageOf } from "../errors.ts";
 import type { Schedule } from "./schedule.ts";
 
 export interface AutoCompactorOptions {
@@ -42,7 +42,7 @@ export class AutoCompactor implements AsyncDisposable {
       // Another server of the store, or a client.
       const isDone = error instanceof EtcdError && error.reason === "compacted";
       if (!isDone) {
-        const cause = error instanceof Error ? error.message : String(error);
+        const cause = messageOf(error);
         log("warn", "Cannot compact: trying again", { revision, cause });
         return;
       }

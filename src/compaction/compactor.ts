@@ -3,6 +3,7 @@
  * what that made unreachable in small steps, between which writers get their turn.
  */
 import { setTimeout as pause } from "node:timers/promises";
+import { messageOf } from "../errors.ts";
 import type { Store } from "../mvcc/store.ts";
 import { compactCommand } from "../mvcc/commands.ts";
 import { type HashResult, hashScope } from "../mvcc/hash.ts";
@@ -252,8 +253,4 @@ export class Compactor implements AsyncDisposable {
     await this.#auto?.[Symbol.asyncDispose]();
     await this.#trimming;
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

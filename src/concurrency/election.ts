@@ -3,6 +3,7 @@
  * order and texts are those of etcd's `concurrency.Election`.
  */
 
+import { Buffer } from "node:buffer";
 import type { ResponseHeader } from "../../gen/etcdserverpb/header_pb.ts";
 import { Event_EventType, type KeyValue } from "../../gen/mvccpb/kv_pb.ts";
 import { GRPC, StatusError } from "../errors.ts";
@@ -56,7 +57,7 @@ export async function campaign(calls: OwnCalls, request: CampaignRequest): Promi
   const before = own?.case === "responseRange" ? own.value.kvs[0] : undefined;
   const createRevision = (succeeded ? header?.revision : before?.createRevision) ?? 0n;
   const candidate = { key, createRevision, lease };
-  if (before !== undefined && !isSame(before.value, value)) {
+  if (before !== undefined && Buffer.compare(before.value, value) !== 0) {
     await proclaimOrLeave(calls, candidate, value);
   }
   try {
@@ -160,8 +161,4 @@ async function* proclamations(
       yield { header, kv };
     }
   }
-}
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }

@@ -1,5 +1,6 @@
 /** /health, /livez and /readyz, for probes: the words and the order of the checks are etcd's. */
 
+import { messageOf } from "../errors.ts";
 import { type Exchange, refuseUnlessGet, reply, replyText } from "./exchange.ts";
 import type { Page } from "./pages.ts";
 
@@ -84,7 +85,7 @@ async function troubleOf(checks: HealthChecks, query: URLSearchParams): Promise<
     await checks.read({ serializable });
     return "";
   } catch (error) {
-    return `RANGE ERROR:${textOf(error)}`;
+    return `RANGE ERROR:${messageOf(error)}`;
   }
 }
 
@@ -132,10 +133,6 @@ async function outcomeOf(check: () => Promise<void> | void): Promise<string | un
     await check();
     return undefined;
   } catch (error) {
-    return textOf(error);
+    return messageOf(error);
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -3,6 +3,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { atMost } from "../at_most.ts";
 import { EtcdError } from "../errors.ts";
 import type { MethodTable } from "../transport/call.ts";
 import type { OnOtherStream } from "../transport/call_front.ts";
@@ -113,14 +114,6 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       for (const server of Object.values(servers)) server.close();
     },
   };
-}
-
-/** Resolves when the promise does, or when the time is over. */
-async function atMost(promise: Promise<void>, ms: number): Promise<void> {
-  const { promise: timeout, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  await Promise.race([promise, timeout]);
-  clearTimeout(timer);
 }
 
 /** node's server, without a port of its own. */

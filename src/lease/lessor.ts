@@ -3,7 +3,7 @@
  * when to look for expired ones next.
  */
 import type { Head, LeaseRow } from "../../backends/contract.ts";
-import { EtcdError } from "../errors.ts";
+import { EtcdError, messageOf } from "../errors.ts";
 import {
   LEASE_CHECK_INTERVAL_MS,
   LEASE_HEARTBEAT_MS,
@@ -164,7 +164,7 @@ export class Lessor implements AsyncDisposable {
       if (now() >= this.#nextExpiryMs) await this.#revokeExpired();
       await this.#heartbeat();
     } catch (error) {
-      const cause = error instanceof Error ? error.message : String(error);
+      const cause = messageOf(error);
       log("warn", "Cannot look for expired leases: trying again", { cause });
     }
   }

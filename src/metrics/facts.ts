@@ -1,11 +1,12 @@
 /** What has to be asked for before metrics can be told, each in bounded time: a scrape never waits long for a store. */
 
+import { atMost } from "../at_most.ts";
 import type { Size } from "../../backends/contract.ts";
 import { SORT_ORDER, SORT_TARGET } from "../mvcc/types.ts";
 import type { RangeOp } from "../mvcc/types.ts";
 import type { Store } from "../mvcc/store.ts";
 import { type ProcessFacts, readProcess } from "./process_facts.ts";
-import { atMost, Reading } from "./reading.ts";
+import { Reading } from "./reading.ts";
 
 export interface Facts {
   /** Whether the store answers. */

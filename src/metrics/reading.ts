@@ -1,5 +1,7 @@
 /** A number that costs something to get: asked for seldom, remembered, and never waited for long. */
 
+import { atMost } from "../at_most.ts";
+
 export interface ReadingOptions<T> {
   readonly read: () => Promise<T>;
   /** What is younger is answered as it is. */
@@ -44,12 +46,4 @@ export class Reading<T> {
     const endMs = now();
     this.#dueMs = endMs + Math.max(maxAgeMs, (endMs - startMs) * COST_FACTOR);
   }
-}
-
-/** Resolves when the promise does, or when the time is over. */
-export async function atMost(promise: Promise<void>, ms: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeout = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
-  await Promise.race([promise, timeout]);
-  clearTimeout(timer);
 }

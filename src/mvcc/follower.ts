@@ -3,6 +3,7 @@
  * committed here. Also notices when the store is not the one that was known: another history, or one whose compaction has
  * taken what was not read yet.
  */
+import { Buffer } from "node:buffer";
 import { type Backend, type Head, REVISION_MAX } from "../../backends/contract.ts";
 import { CATCH_UP_BYTES, CATCH_UP_ROWS } from "../limits.ts";
 import type { Commit, Restart } from "./types.ts";
@@ -95,5 +96,5 @@ export class Follower {
 }
 
 function isSame(a: Uint8Array | undefined, b: Uint8Array): boolean {
-  return a !== undefined && a.length === b.length && a.every((byte, at) => byte === b[at]);
+  return a !== undefined && Buffer.compare(a, b) === 0;
 }

@@ -4,7 +4,7 @@
  * append fails for good, every command of the batch gets the same error.
  */
 import type { Head } from "../../backends/contract.ts";
-import { EtcdError } from "../errors.ts";
+import { EtcdError, messageOf } from "../errors.ts";
 import {
   COMMIT_BYTES_MAX,
   COMMIT_REQUESTS_MAX,
@@ -136,7 +136,7 @@ export class Writer implements AsyncDisposable {
     this.#isLost = isLost;
     const { log } = this.#options;
     if (isLost) {
-      const cause = error instanceof Error ? error.message : String(error);
+      const cause = messageOf(error);
       log("warn", "Cannot read what other servers wrote: trying again until it works", { cause });
     } else {
       log("info", "Can read again what other servers wrote");

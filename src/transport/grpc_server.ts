@@ -7,6 +7,7 @@ import type { Buffer } from "node:buffer";
 import type { ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { atMost } from "../at_most.ts";
 import { EtcdError } from "../errors.ts";
 import type { MethodTable } from "./call.ts";
 import { createCallFront, type OnOtherStream } from "./call_front.ts";
@@ -15,6 +16,7 @@ import { corkWrites } from "./corked_socket.ts";
 import { Deadlines } from "./deadlines.ts";
 import { stepInFront } from "./grpc_js_internals.ts";
 import { enforcePingPolicy } from "./ping_policy.ts";
+import { endInNextTurn } from "./session_end.ts";
 import { createStatusMapper, type OnDefect, type ToStatus } from "./status.ts";
 import { adaptBidi, adaptServerStream, adaptUnary, type GrpcJsCallOptions } from "./stream_call.ts";
 
@@ -61,14 +63,6 @@ const CONNECTION_WINDOW_BYTES = 4 * 1024 * 1024;
 
 function identity(bytes: Buffer): Buffer {
   return bytes;
-}
-
-/** Resolves when the promise does, or when the time is over. */
-async function atMost(promise: Promise<void>, ms: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeout = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
-  await Promise.race([promise, timeout]);
-  clearTimeout(timer);
 }
 
 interface RegisterOptions extends Omit<GrpcJsCallOptions, "observer"> {
@@ -141,26 +135,6 @@ class Connections {
     if (this.#sockets.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onEmpty = resolve);
   }
-}
-
-/**
- * Deno 2.9.6 frees an HTTP/2 session that is closed or destroyed while it handles a frame, as node's code does on a
- * client's goodbye (GOAWAY) when no call is open, or when it says that something was wrong; and then it goes on with the
- * freed memory: the process dies, if not at once. Both wait for the next turn of the loop instead.
- */
-function endInNextTurn(session: ServerHttp2Session): void {
-  const close = session.close.bind(session);
-  session.close = (onClosed) => {
-    setImmediate(() => {
-      if (!session.destroyed) close(onClosed);
-    });
-  };
-  const destroy = session.destroy.bind(session);
-  session.destroy = (error, code) => {
-    setImmediate(() => {
-      if (!session.destroyed) destroy(error, code);
-    });
-  };
 }
 
 /** Without one of the two times, which is no keepalive for grpc-js or one that nobody survives, there is none. */

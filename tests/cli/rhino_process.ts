@@ -1,6 +1,7 @@
 /** Rhino as a user starts it: the permissions of `deno task start`, a folder of its own, nothing inherited. */
 
 import { fileURLToPath } from "node:url";
+import { denoArgs } from "../support/rhino_command.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -18,19 +19,6 @@ export interface RunResult {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
-}
-
-/** The arguments of Deno that run Rhino with the flags. */
-export function denoArgs(flags: readonly string[]): string[] {
-  return [
-    "run",
-    "--quiet",
-    `--config=${ROOT}deno.json`,
-    "--permission-set=serve",
-    "--no-prompt",
-    `${ROOT}src/main.ts`,
-    ...flags,
-  ];
 }
 
 /** The environment without variables that change what is tested. */

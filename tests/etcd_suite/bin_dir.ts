@@ -3,14 +3,12 @@
  * becomes Rhino with the same flags.
  */
 
-import { fileURLToPath } from "node:url";
 import { executable } from "../support/databases/executables.ts";
 import { queryPostgres } from "../support/databases/postgres_client.ts";
 import { POSTGRES_VARIABLE } from "../support/databases/shared_database.ts";
 import { oracleTools } from "../support/oracle.ts";
+import { denoArgs } from "../support/rhino_command.ts";
 import type { TargetName } from "../support/targets.ts";
-
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** By this variable a server is known as one that the script became. */
 const MARK = "RHINO_TEST_BIN_DIR";
@@ -71,15 +69,7 @@ function storageOf(target: TargetName): Storage {
 function startRhino(): string {
   const denoDir = Deno.env.get("DENO_DIR");
   const home = Deno.env.get("HOME") ?? "/";
-  const deno = [
-    Deno.execPath(),
-    "run",
-    "--quiet",
-    `--config=${ROOT}deno.json`,
-    "--permission-set=serve",
-    "--no-prompt",
-    `${ROOT}src/main.ts`,
-  ];
+  const deno = [Deno.execPath(), ...denoArgs()];
   return [
     `export HOME=${quoted(home)}`,
     ...denoDir === undefined ? [] : [`export DENO_DIR=${quoted(denoDir)}`],

@@ -6,7 +6,6 @@ import {
   AlarmType,
   DowngradeRequest_DowngradeAction as DowngradeAction,
 } from "../../gen/etcdserverpb/maintenance_pb.ts";
-import type { EtcdClient } from "../support/etcd_client.ts";
 import type { CallExtras } from "../support/grpc_client.ts";
 import { assertFails } from "../support/rpc_error.ts";
 import { serviceTest } from "../support/service_case.ts";
@@ -21,6 +20,7 @@ import {
   READWRITE,
   signIn,
   USER_EMPTY,
+  userWith,
 } from "./auth_case.ts";
 import { NO_WATCH_ID, WatchSession } from "./watch_session.ts";
 import { pause } from "../support/polling.ts";
@@ -31,15 +31,10 @@ const LOOK_MS = 1_500;
 
 const DENIED_TEXT = "rpc error: code = PermissionDenied desc = etcdserver: permission denied";
 
-async function userA(client: EtcdClient): Promise<Record<"root" | "a", CallExtras>> {
-  const root = await enableAuth(client);
-  const grants = [{ type: READ, key: "a", rangeEnd: "b" }];
-  await addUser(client, { name: "a", grants, as: root });
-  return { root, a: await signIn(client, "a", "a") };
-}
+const GRANTS = [{ type: READ, key: "a", rangeEnd: "b" }];
 
 serviceTest("Watch: is refused where the user may not read", FRESH, async (t) => {
-  const { root, a } = await userA(t.client);
+  const { root, a } = await userWith(t.client, GRANTS);
   const refusals = [
     { as: a, create: { key: "b" }, reason: DENIED_TEXT },
     { as: a, create: { key: "a", rangeEnd: "\0" }, reason: DENIED_TEXT },
@@ -74,7 +69,7 @@ serviceTest("Watch: is refused where the user may not read", FRESH, async (t) =>
 });
 
 serviceTest("Watch: once made it goes on, whatever is revoked", FRESH, async (t) => {
-  const { root, a } = await userA(t.client);
+  const { root, a } = await userWith(t.client, GRANTS);
   using session = new WatchSession(t.client, a);
   const watchId = await session.create({ key: "a", rangeEnd: "b" });
   await t.client.kv.put({ key: "a1", value: "1" }, root);
@@ -87,7 +82,7 @@ serviceTest("Watch: once made it goes on, whatever is revoked", FRESH, async (t)
 });
 
 serviceTest("Auth: maintenance is root's", FRESH, async (t) => {
-  const { root, a } = await userA(t.client);
+  const { root, a } = await userWith(t.client, GRANTS);
   const { maintenance } = t.client;
   const { leader } = await maintenance.status({}, root);
   const calls = [
@@ -110,7 +105,7 @@ serviceTest("Auth: maintenance is root's", FRESH, async (t) => {
 });
 
 serviceTest("Auth: status, alarms and members are any user's to see", FRESH, async (t) => {
-  const { a } = await userA(t.client);
+  const { a } = await userWith(t.client, GRANTS);
   const { maintenance, cluster } = t.client;
   const calls = [
     (as?: CallExtras) => maintenance.status({}, as),
@@ -126,7 +121,7 @@ serviceTest("Auth: status, alarms and members are any user's to see", FRESH, asy
 });
 
 serviceTest("Auth: members are root's to change", FRESH, async (t) => {
-  const { a } = await userA(t.client);
+  const { a } = await userWith(t.client, GRANTS);
   const { cluster } = t.client;
   const peerURLs = ["http://127.0.0.1:1"];
   const calls = [
@@ -145,7 +140,7 @@ serviceTest(
   "Auth: a token ends when it lay idle, not while it is used",
   { fresh: true, flags: [CHEAP, `--auth-token-ttl=${TOKEN_TTL_MS / 1_000}`] },
   async (t) => {
-    const { root, a } = await userA(t.client);
+    const { root, a } = await userWith(t.client, GRANTS);
     const endMs = performance.now() + 2 * TOKEN_TTL_MS + LOOK_MS;
     while (performance.now() < endMs) {
       await t.client.kv.range({ key: "a" }, root);

@@ -80,3 +80,13 @@ export async function grantTo(
   const { type: permType, key, rangeEnd = "" } = grant;
   await client.auth.roleGrantPermission({ name, perm: { permType, key, rangeEnd } }, as);
 }
+
+/** Turns authentication on, with a user `a` that may do this, and root. */
+export async function userWith(
+  client: EtcdClient,
+  grants: readonly Grant[],
+): Promise<{ readonly root: CallExtras; readonly a: CallExtras }> {
+  const root = await enableAuth(client);
+  await addUser(client, { name: "a", grants, as: root });
+  return { root, a: await signIn(client, "a", "a") };
+}

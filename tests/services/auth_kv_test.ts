@@ -1,37 +1,24 @@
 // Auth: which keys a user may read and write.
 
 import assert from "node:assert/strict";
-import type { EtcdClient } from "../support/etcd_client.ts";
 import type { CallExtras } from "../support/grpc_client.ts";
 import { assertFails, CODE } from "../support/rpc_error.ts";
 import { serviceTest } from "../support/service_case.ts";
 import { compare, op } from "../support/txn_parts.ts";
 import {
-  addUser,
   BAD_TOKEN,
   DENIED,
   enableAuth,
   FRESH,
-  type Grant,
   grantTo,
   READ,
   READWRITE,
-  signIn,
   USER_EMPTY,
+  userWith,
   WRITE,
 } from "./auth_case.ts";
 
 const OPEN_END = "\0";
-
-/** A user that may do this, and root. */
-async function userWith(
-  client: EtcdClient,
-  grants: readonly Grant[],
-): Promise<{ readonly root: CallExtras; readonly a: CallExtras }> {
-  const root = await enableAuth(client);
-  await addUser(client, { name: "a", grants, as: root });
-  return { root, a: await signIn(client, "a", "a") };
-}
 
 serviceTest("Auth: without a token nobody reads or writes", FRESH, async (t) => {
   const root = await enableAuth(t.client);

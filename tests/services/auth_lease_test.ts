@@ -6,27 +6,12 @@ import type { CallExtras } from "../support/grpc_client.ts";
 import { assertFails, CODE } from "../support/rpc_error.ts";
 import { serviceTest } from "../support/service_case.ts";
 import { op } from "../support/txn_parts.ts";
-import {
-  addUser,
-  BAD_TOKEN,
-  DENIED,
-  enableAuth,
-  FRESH,
-  READ,
-  READWRITE,
-  signIn,
-  USER_EMPTY,
-} from "./auth_case.ts";
+import { BAD_TOKEN, DENIED, FRESH, READ, READWRITE, USER_EMPTY, userWith } from "./auth_case.ts";
 
 const TTL = 600;
 const NOT_FOUND = [CODE.NOT_FOUND, "etcdserver: requested lease not found"] as const;
 
-async function userA(client: EtcdClient): Promise<Record<"root" | "a", CallExtras>> {
-  const root = await enableAuth(client);
-  const grants = [{ type: READWRITE, key: "a", rangeEnd: "b" }, { type: READ, key: "r" }];
-  await addUser(client, { name: "a", grants, as: root });
-  return { root, a: await signIn(client, "a", "a") };
-}
+const GRANTS = [{ type: READWRITE, key: "a", rangeEnd: "b" }, { type: READ, key: "r" }];
 
 async function keepAlive(client: EtcdClient, ID: bigint, as?: CallExtras): Promise<bigint> {
   using stream = client.lease.leaseKeepAlive(as);
@@ -35,7 +20,7 @@ async function keepAlive(client: EtcdClient, ID: bigint, as?: CallExtras): Promi
 }
 
 serviceTest("Auth: every call of Lease needs a user", FRESH, async (t) => {
-  const { root } = await userA(t.client);
+  const { root } = await userWith(t.client, GRANTS);
   const { lease } = t.client;
   const { ID } = await lease.leaseGrant({ TTL }, root);
   for (
@@ -56,7 +41,7 @@ serviceTest("Auth: every call of Lease needs a user", FRESH, async (t) => {
 });
 
 serviceTest("Auth: a lease without keys is anybody's", FRESH, async (t) => {
-  const { root, a } = await userA(t.client);
+  const { root, a } = await userWith(t.client, GRANTS);
   const { lease } = t.client;
   const { ID } = await lease.leaseGrant({ TTL }, root);
   assert.equal(await keepAlive(t.client, ID, a), BigInt(TTL));
@@ -69,7 +54,7 @@ serviceTest("Auth: a lease without keys is anybody's", FRESH, async (t) => {
 });
 
 serviceTest("Auth: a lease with a key of others is theirs", FRESH, async (t) => {
-  const { root, a } = await userA(t.client);
+  const { root, a } = await userWith(t.client, GRANTS);
   const { lease, kv } = t.client;
   const { ID } = await lease.leaseGrant({ TTL }, a);
   await kv.put({ key: "a1", lease: ID }, a);
@@ -104,7 +89,7 @@ serviceTest(
   "Auth: a lease that is not there is found out after the permission",
   FRESH,
   async (t) => {
-    const { a } = await userA(t.client);
+    const { a } = await userWith(t.client, GRANTS);
     await assertFails(t.client.kv.put({ key: "x", lease: 4_711 }, a), DENIED);
     await assertFails(t.client.kv.put({ key: "a1", lease: 4_711 }, a), NOT_FOUND);
   },

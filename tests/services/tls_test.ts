@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { makeCertificates } from "../support/certificates.ts";
+import { eventually } from "../support/polling.ts";
 import { startTlsServer, tlsTest } from "../support/tls_server.ts";
 import { openPlain, openTls, probe, probeSocket, untilClosed } from "../support/tls_probe.ts";
+
+/** Files are looked at again after a moment. */
+const RELOAD = { timeoutMs: 10_000 } as const;
 
 tlsTest("TLS: a client that trusts the authority is served, another one is not", async (target) => {
   await using certificates = await makeCertificates();
@@ -80,7 +84,7 @@ tlsTest("TLS: a revoked certificate is refused, also once the list has changed",
   assert.equal(await isServed(alice), true);
   assert.equal(await isServed(bob), false);
   await authority.revoke(alice);
-  await until(async () => !await isServed(alice));
+  await eventually("the list is read again", async () => !await isServed(alice), RELOAD);
 });
 
 tlsTest("TLS: a client's certificate must hold an allowed name", async (target) => {
@@ -171,10 +175,10 @@ tlsTest(
     });
     await Deno.copyFile(next.cert, certFile);
     await Deno.copyFile(next.key, keyFile);
-    await until(async () => {
+    await eventually("the new certificate is shown", async () => {
       const renewed = await probe(options);
       return renewed.isServed && renewed.serial !== serial;
-    });
+    }, RELOAD);
     // An HTTP/2 ping, which the server must answer.
     const answer = new Promise<void>((resolve) => {
       old.on("data", (chunk: Buffer) => {
@@ -229,13 +233,3 @@ tlsTest(
     assert.equal((mode ?? 0) & 0o777, 0o600);
   },
 );
-
-/** Tries until it holds: files are looked at again after a moment. */
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  // Ends with the fact, or with the test's own limit of tries.
-  for (let tries = 0; tries < 200; tries++) {
-    if (await holds()) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  assert.fail("it never came to hold");
-}

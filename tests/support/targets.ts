@@ -4,14 +4,11 @@
  */
 
 import { basename } from "node:path";
-import { fileURLToPath } from "node:url";
 import { mysqlDatabase, postgresDatabase } from "./databases/shared_database.ts";
 import type { TestDatabase } from "./databases/test_database.ts";
 import { freePort } from "./free_port.ts";
 import { oracleTools } from "./oracle.ts";
-
-const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
-const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
+import { denoArgs } from "./rhino_command.ts";
 
 /** Where one run of a server keeps its things. */
 export interface RunPlace {
@@ -71,21 +68,14 @@ function rhinoOn(
 ): Target {
   return async (place, cleanup) => ({
     command: Deno.execPath(),
-    args: [
-      // As `deno task start` does, so that a missing permission shows.
-      "run",
-      "--quiet",
-      `--config=${CONFIG}`,
-      "--permission-set=serve",
-      "--no-prompt",
-      MAIN,
+    args: denoArgs([
       "--listen-address",
       `127.0.0.1:${place.port ?? 0}`,
       "--endpoint",
       await endpointUrl(place, cleanup),
       "--log-format",
       "json",
-    ],
+    ]),
   });
 }
 

@@ -3,7 +3,7 @@
 const CONTRACT = "backends/contract.ts";
 /** What every store stands on. */
 const STORE = [CONTRACT, "backends/lease_clock.ts", "backends/keys.ts"];
-const BASE = ["src/errors.ts", "src/limits.ts"];
+const BASE = ["src/errors.ts", "src/limits.ts", "src/at_most.ts"];
 const ENGINE = [CONTRACT, ...BASE, "src/wire/", "src/mvcc/"];
 
 /** Layer → what its files may import besides their own layer; each entry is a file or a folder. */
@@ -11,6 +11,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   // The foundation: no service, no engine, no SQL.
   "src/errors.ts": [],
   "src/limits.ts": [],
+  "src/at_most.ts": [],
   "src/wire/": BASE,
   "src/config.ts": ["src/limits.ts"],
   "src/client_urls.ts": ["src/config.ts"],
@@ -20,7 +21,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/clocks.ts": [],
   // Who serves the store.
   "src/identity.ts": ENGINE,
-  "src/membership.ts": [CONTRACT, "src/limits.ts"],
+  "src/membership.ts": [CONTRACT, ...BASE],
 
   // The protocol: knows no service.
   "src/transport/": [...BASE],

@@ -7,6 +7,7 @@ import type { Buffer } from "node:buffer";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { createSecureContext } from "node:tls";
+import { messageOf } from "../../errors.ts";
 import { pemBlocks } from "./pem.ts";
 import { revokedSerials } from "./revocation_list.ts";
 
@@ -126,7 +127,7 @@ export class TlsFiles {
       load();
       this.#trouble = "";
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       if (message === this.#trouble) return;
       this.#trouble = message;
       this.#options.onTrouble(message);
@@ -217,7 +218,7 @@ function readIdentity(names: TlsFileNames): ServerIdentity {
   try {
     createSecureContext({ cert, key, ca });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw failure(names, { file: "certFile", reason });
   }
   return { cert, key, ca };
