@@ -313,8 +313,28 @@ export interface OpenOptions {
   readonly onStatement?: ((name: string, ms: number) => void) | undefined;
 }
 
+/**
+ * The version of this contract. A module says for which one it was written, and is refused if that is not this one: it rises
+ * with each change that a module written before could not live with.
+ */
+export const CONTRACT_VERSION = 1;
+
+/** What a store asks of the machine, each as Deno's flag of the name takes it. */
+export interface Rights {
+  /** `HOST:PORT`, or `HOST` for all of its ports. */
+  readonly net: readonly string[];
+  /** Paths; a folder stands for all in it. */
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+  /** Names of variables. */
+  readonly env: readonly string[];
+}
+
 /** What a backend module exports. */
 export interface BackendModule {
+  /** `CONTRACT_VERSION`, as a number: the version that the module was written for. */
+  readonly contractVersion: number;
+
   /**
    * Opens the store that the endpoint names (a URL of a scheme this module serves, or for SQLite also a plain path),
    * making it where there is none.
@@ -330,4 +350,12 @@ export interface BackendModule {
    * @throws {BackendError} `unusable` if the endpoint is malformed
    */
   schemaSql?(endpoint: string): string;
+
+  /**
+   * Removes the store of the endpoint and all that is in it; nothing happens if there is none. Only for tests: the
+   * conformance suite needs a new store for each fact.
+   *
+   * @throws {BackendError} `unusable` if it cannot be reached
+   */
+  remove?(endpoint: string, options: OpenOptions): Promise<void>;
 }

@@ -15,6 +15,27 @@ const BUILT_IN: Readonly<Record<string, () => Promise<BackendModule>>> = {
   mariadb: () => import("./mysql/mod.ts"),
 };
 
+/** A module of somebody else, and the scheme that it serves. */
+export interface BackendSource {
+  /** In lower case, without the colon. */
+  readonly scheme: string;
+  /** `https:`, `http:`, `file:`, `npm:`, or a path. */
+  readonly url: string;
+  /** `sha256-` and the digest of the module's bytes, in hex or base64; empty if any will do. */
+  readonly integrity: string;
+}
+
+/** A store, and how its backend shall run. */
+export interface BackendChoice {
+  readonly endpoint: string;
+  /** Modules for further schemes. */
+  readonly backends?: readonly BackendSource[];
+  /** Whether a built-in backend runs in a sandbox too. */
+  readonly sandbox?: boolean;
+  /** What a module in a sandbox may connect to besides the address in the endpoint. */
+  readonly backendAllowNet?: readonly string[];
+}
+
 /** RFC 3986's scheme, of two letters at least: one letter is a drive of Windows. */
 const SCHEME = /^([a-z][a-z0-9+.-]+):/i;
 
@@ -29,9 +50,9 @@ export function schemeOf(endpoint: string): string {
  * @throws {BackendError} `unusable` if no backend serves the endpoint, or if the backend cannot open it. The message
  * never repeats the endpoint of an unknown scheme, for it may hold a password.
  */
-export async function openBackend(endpoint: string, options: OpenOptions): Promise<Backend> {
-  const module = await moduleOf(endpoint);
-  return await module.open(endpoint, options);
+export async function openBackend(choice: BackendChoice, options: OpenOptions): Promise<Backend> {
+  const module = await moduleOf(choice);
+  return await module.open(choice.endpoint, options);
 }
 
 /**
@@ -39,13 +60,15 @@ export async function openBackend(endpoint: string, options: OpenOptions): Promi
  *
  * @throws {BackendError} `unusable` if it needs none, or is not understood
  */
-export async function schemaSql(endpoint: string): Promise<string> {
-  const module = await moduleOf(endpoint);
+export async function schemaSql(choice: BackendChoice): Promise<string> {
+  const { endpoint } = choice;
+  const module = await moduleOf(choice);
   if (module.schemaSql !== undefined) return module.schemaSql(endpoint);
   throw new BackendError("unusable", `a store of ${schemeOf(endpoint)}: makes its tables itself`);
 }
 
-function moduleOf(endpoint: string): Promise<BackendModule> {
+/** The module that serves the endpoint. */
+export function moduleOf({ endpoint }: BackendChoice): Promise<BackendModule> {
   const scheme = schemeOf(endpoint);
   const load = Object.hasOwn(BUILT_IN, scheme) ? BUILT_IN[scheme] : undefined;
   if (load !== undefined) return load();

@@ -3,6 +3,7 @@
  * (flags, environment, a caller of the library) is not known here.
  */
 
+import type { BackendSource } from "../backends/registry.ts";
 import { REQUEST_BYTES_MAX, TXN_OPS_MAX, WATCH_PROGRESS_INTERVAL_MS_MIN } from "./limits.ts";
 
 /** Levels of lines. */
@@ -76,6 +77,12 @@ export interface Config {
   readonly listenMetricsUrls: readonly ListenUrl[];
   /** Where the data lives: a path or a URL. It may hold a password, so it goes into no log as it is. */
   readonly endpoint: string;
+  /** Modules for schemes of endpoints that Rhino does not serve itself. */
+  readonly backends: readonly BackendSource[];
+  /** What such a module may connect to besides the address in the endpoint: `HOST:PORT`, or `HOST` for all its ports. */
+  readonly backendAllowNet: readonly string[];
+  /** Runs the built-in backends in a sandbox as well. */
+  readonly sandbox: boolean;
   /** Connections to a database server, all together. */
   readonly maxConnections: number;
   /** Tables are never made in a database server: their absence is an error. */
@@ -163,6 +170,9 @@ export const DEFAULT_CONFIG: Config = {
   listenClientHttpUrls: [],
   listenMetricsUrls: [],
   endpoint: "./db/state.db",
+  backends: [],
+  backendAllowNet: [],
+  sandbox: false,
   maxConnections: 5,
   noCreate: false,
   advertiseClientUrls: [],

@@ -2,21 +2,21 @@
 
 import process from "node:process";
 import { type Command, parseCommand, type ServeCommand, UsageError } from "./cli/command.ts";
-import type { HealthProbe } from "./cli/health_arguments.ts";
-import { askHealth } from "./cli/health_probe.ts";
 import { helpText } from "./cli/help.ts";
 import { notifySupervisor } from "./cli/readiness.ts";
 import { logSettings } from "./cli/settings_report.ts";
 import { startFailureText } from "./cli/start_failure.ts";
+import type { SubcommandCall } from "./cli/subcommands.ts";
 import { RHINO_VERSION, versionText } from "./cli/version.ts";
 import { addressOf, isUnix } from "./client_urls.ts";
+import { print, printError } from "./commands/terminal.ts";
 import type { Config } from "./config.ts";
 import { createLog, errorText, type Log, redactSecrets } from "./log.ts";
 import { openLogOutputs } from "./log_outputs.ts";
 import type { RunningServer } from "./server.ts";
 
 const EXIT_START_FAILED = 1;
-const EXIT_UNHEALTHY = 1;
+const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 /** The shell's convention for a process that a signal ended. */
 const EXIT_SIGNAL = { SIGTERM: 143, SIGINT: 130 } as const;
@@ -38,10 +38,10 @@ async function main(): Promise<void> {
       return print(versionText());
     case "print-schema":
       return await printSchema(command.config);
-    case "health":
-      return await printHealth(command.probe);
     case "serve":
-      await serve(command);
+      return await serve(command);
+    default:
+      Deno.exit(await runCommand(command));
   }
 }
 
@@ -60,24 +60,30 @@ function readCommand(): Command {
 
 /** Before there is a log, or where it would not show it. */
 function endStart(reason: string, code: number): never {
-  print(`Cannot start: ${redactSecrets(reason)}\n`, Deno.stderr);
+  printError(`Cannot start: ${redactSecrets(reason)}\n`);
   Deno.exit(code);
 }
 
-async function printSchema({ endpoint }: Config): Promise<void> {
+async function printSchema(config: Config): Promise<void> {
   try {
     const { schemaSql } = await import("../backends/registry.ts");
-    print(await schemaSql(endpoint));
+    print(await schemaSql(config));
   } catch (error) {
-    print(`Cannot print the schema: ${errorText(error)}\n`, Deno.stderr);
+    printError(`Cannot print the schema: ${errorText(error)}\n`);
     Deno.exit(EXIT_USAGE);
   }
 }
 
-async function printHealth(probe: HealthProbe): Promise<void> {
-  const { isWell, text } = await askHealth(probe);
-  print(`${text}\n`, isWell ? Deno.stdout : Deno.stderr);
-  Deno.exit(isWell ? 0 : EXIT_UNHEALTHY);
+/** The exit code of what is not serving. */
+async function runCommand(call: SubcommandCall): Promise<number> {
+  try {
+    const { runSubcommand } = await import("./commands/runners.ts");
+    return await runSubcommand(call);
+  } catch (error) {
+    const isUsage = error instanceof UsageError;
+    printError(`Cannot run rhino ${call.name}: ${errorText(error)}\n`);
+    return isUsage ? EXIT_USAGE : EXIT_FAILED;
+  }
 }
 
 async function serve(command: ServeCommand): Promise<void> {
@@ -168,10 +174,6 @@ function surviveDefects(log: Log): void {
   };
   process.on("uncaughtException", report("uncaught exception"));
   process.on("unhandledRejection", report("unhandled rejection"));
-}
-
-function print(text: string, stream: typeof Deno.stdout | typeof Deno.stderr = Deno.stdout): void {
-  stream.writeSync(new TextEncoder().encode(text));
 }
 
 if (import.meta.main) await main();

@@ -34,7 +34,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
   // Before the store is opened: what is wrong with a certificate is known at once.
   const listeners = prepareListeners({ config, dataFolder: dataFolderOf(config.endpoint), log });
   const recorders = new Recorders();
-  const backend = await openBackend(config.endpoint, {
+  const backend = await openBackend(config, {
     now: wallClock(),
     randomId,
     log,

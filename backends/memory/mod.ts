@@ -32,6 +32,9 @@ const KEY_SIZE_MAX = 16 * 1024 * 1024;
 /** The same as SQLite's, so that what passes here passes there. */
 const BATCH_ROWS_MAX = 2 ** 21;
 
+/** The version of the contract that this module was written for. */
+export const contractVersion = 1;
+
 /** Opens a new, empty store: `memory:` or `memory://`, whatever follows. */
 export function open(_endpoint: string, options: OpenOptions): Promise<Backend> {
   const store = createStore({ clusterId: options.randomId(), nowMs: options.now() });

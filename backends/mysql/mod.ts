@@ -15,6 +15,9 @@ import { parseLocation } from "./location.ts";
 import { openStore } from "./opening.ts";
 import { schemaText } from "./schema.ts";
 
+/** The version of the contract that this module was written for. */
+export const contractVersion = 1;
+
 /** Opens `mysql://USER:PASSWORD@HOST:PORT/DATABASE`, also with the scheme `mariadb:` and with several hosts. */
 export async function open(endpoint: string, options: OpenOptions): Promise<Backend> {
   return new MysqlBackend({ opened: await openStore(endpoint, options), options });

@@ -12,6 +12,9 @@ import { quoteName, statementsFor } from "./statements.ts";
 const TABLES = ["head", "trim", "batch", "log", "current", "lease", "record", "member"]
   .map((name) => `rhino_${name}`);
 
+/** The version of the contract that this module was written for. */
+export const contractVersion = 1;
+
 /** Opens `postgres://USER:PASSWORD@HOST:PORT,HOST:PORT/DATABASE?schema=NAME&sslmode=…`; makes its tables if there are none. */
 export async function open(endpoint: string, options: OpenOptions): Promise<Backend> {
   const settings = parseSettings(endpoint);

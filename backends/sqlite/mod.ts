@@ -6,6 +6,9 @@ import { parseLocation } from "./location.ts";
 import { openRhinoDatabase } from "./opening.ts";
 import { TUNING, type Tuning } from "./tuning.ts";
 
+/** The version of the contract that this module was written for. */
+export const contractVersion = 1;
+
 /** Opens `PATH`, `sqlite:PATH` or `sqlite://PATH`. */
 export function open(endpoint: string, options: OpenOptions): Promise<Backend> {
   return openTuned(endpoint, options, {});

@@ -6,8 +6,9 @@ import { readConfigFile } from "./config_file.ts";
 import { readEnvironment } from "./environment.ts";
 import { findFlag } from "./flags.ts";
 import type { Given } from "./given.ts";
-import { type HealthProbe, parseHealthArguments, probeOf } from "./health_arguments.ts";
+import { readOwnArguments } from "./own_arguments.ts";
 import { type ResolvedSettings, resolveSettings } from "./settings.ts";
+import { isSubcommand, type SubcommandCall, SUBCOMMANDS } from "./subcommands.ts";
 import { UsageError } from "./usage_error.ts";
 
 export { UsageError };
@@ -15,7 +16,7 @@ export { UsageError };
 export type Command =
   | { readonly name: "help" | "version" }
   | { readonly name: "print-schema"; readonly config: Config }
-  | { readonly name: "health"; readonly probe: HealthProbe }
+  | SubcommandCall
   | ServeCommand;
 
 export interface ServeCommand extends ResolvedSettings {
@@ -45,17 +46,18 @@ export interface Invocation {
  * @throws {UsageError} with one line that names the wrong flag or value.
  */
 export function parseCommand({ args, env, readFile = noFiles }: Invocation): Command {
-  const isHealth = args[0] === "health";
-  const health = isHealth ? parseHealthArguments(args.slice(1)) : undefined;
+  const [first] = args;
+  const subcommand = isSubcommand(first) ? first : undefined;
+  const own = subcommand && readOwnArguments(args.slice(1), SUBCOMMANDS[subcommand]);
   const environment = readEnvironment(env);
-  const { given, switches } = readArguments(health?.rest ?? args, environment);
+  const { given, switches } = readArguments(own?.rest ?? args, environment);
   for (const name of ["help", "version"] as const) {
     if (switches.has(name)) return { name };
   }
   const said = [...environment.given, ...given];
   const file = readFrom(said, readFile);
   const resolved = resolveSettings([...(file?.given ?? []), ...(file?.remaining ?? said)]);
-  if (health !== undefined) return { name: "health", probe: probeOf(health, resolved.config) };
+  if (subcommand && own) return { name: subcommand, own, config: resolved.config };
   if (switches.has("print-schema")) return { name: "print-schema", config: resolved.config };
   return { name: "serve", ...resolved, unknownVariables: environment.unknown, file };
 }

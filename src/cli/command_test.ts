@@ -119,3 +119,27 @@ Deno.test("parseCommand() tells of variables that only look like ours", () => {
   assert.equal(command.name, "serve");
   assert.deepEqual(command.unknownVariables, ["RHINO_ENDPIONT"]);
 });
+
+Deno.test("parseCommand() adds up what a repeatable flag is given, and a flag replaces its variable", () => {
+  const redis = { scheme: "redis", url: "https://example.org/mod.ts", integrity: "sha256-ab" };
+  const local = { scheme: "xy", url: "./mod.ts", integrity: "" };
+  const args = [
+    "--backend=redis=https://example.org/mod.ts#sha256-ab",
+    "-backend",
+    "xy=./mod.ts",
+  ];
+  const env = { RHINO_BACKEND: " XY=./mod.ts  zz=npm:a@1.0.0 " };
+  assert.deepEqual(configOf(args, env).backends, [redis, local]);
+  assert.deepEqual(configOf([], env).backends, [
+    local,
+    { scheme: "zz", url: "npm:a@1.0.0", integrity: "" },
+  ]);
+  const readFile = () => "backend: [redis=https://example.org/mod.ts#sha256-ab, xy=./mod.ts]";
+  const command = parseCommand({ args: ["--config-file=c"], env: {}, readFile });
+  assert.ok(command.name === "serve");
+  assert.deepEqual(command.config.backends, [redis, local]);
+  assertRefused(
+    { args: ["--backend=redis"] },
+    '--backend is "redis": expected SCHEME=URL, such as redis=https://example.org/mod.ts',
+  );
+});

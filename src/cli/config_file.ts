@@ -69,6 +69,10 @@ export function readConfigFile(path: string, text: string): ConfigFile {
       if (value !== null) unknown.push(key);
       return;
     }
+    if (isList(found) && Array.isArray(value)) {
+      for (const one of value) take(name, { key, value: one });
+      return;
+    }
     const unit = typeof value === "number" && isCountedInNanoseconds(name, found) ? "ns" : "";
     const text = `${asText(path, key, value)}${unit}`;
     // What YAML 1.1 has for booleans, as etcd reads it.
@@ -94,6 +98,11 @@ const DIALECTS: readonly Dialect[] = ["etcd", "rhino"];
 function isCountedInNanoseconds(name: string, found: NamedFlag): boolean {
   if ("ignored" in found) return found.ignored.isDuration;
   return found.flag.placeholder === DURATION && findFlag(name, ["etcd"]) !== undefined;
+}
+
+/** Whether each of a list's values is one of the flag's. */
+function isList(found: NamedFlag): boolean {
+  return "flag" in found && found.flag.isRepeatable === true;
 }
 
 function parseYaml(path: string, text: string): unknown {

@@ -2,16 +2,21 @@
 
 import { FLAGS, SWITCHES, variableOf } from "./flags.ts";
 import type { Flag } from "./flags/flag.ts";
-import { HEALTH_FLAGS } from "./health_arguments.ts";
+import type { OwnFlag } from "./own_arguments.ts";
 import { IGNORED } from "./ignored.ts";
+import { type Subcommand, SUBCOMMANDS } from "./subcommands.ts";
 
 const LINE_WIDTH = 100;
 const INDENT = " ".repeat(6);
 
+const NAMED: readonly (readonly [name: string, subcommand: Subcommand])[] = Object.entries(
+  SUBCOMMANDS,
+);
+
 export function helpText(): string {
   const parts = [
     "Rhino: an etcd server whose data lives in SQL.\n",
-    "Usage: rhino [flags]\n       rhino health [flags]\n",
+    `Usage: ${["rhino [flags]", ...NAMED.map(usageOf)].join("\n       ")}\n`,
     wrapped(
       "Flags; each also as an environment variable, over which the flag wins. etcd's are read from ETCD_… too, and " +
         "kine's from KINE_….\n",
@@ -19,16 +24,35 @@ export function helpText(): string {
     ),
     ...FLAGS.map(helpOfFlag),
     ...SWITCHES.map(({ name, help }) => `  --${name}\n${wrapped(help.replaceAll("`", ""))}\n`),
-    "Flags of health, besides those of the server:\n",
-    ...HEALTH_FLAGS.map(({ name, placeholder, help }) =>
-      `  --${name} ${placeholder}\n${wrapped(help)}\n`
-    ),
+    ...NAMED.flatMap(helpOfSubcommand),
     "Flags without effect, for command lines of etcd and kine:\n",
     ...ignoredGroups().map(({ reason, names }) =>
       `${wrapped(names.map((name) => `--${name}`).join(", "), "  ")}\n${wrapped(reason)}\n`
     ),
   ];
   return parts.join("\n");
+}
+
+function usageOf([name, { operands }]: readonly [string, Subcommand]): string {
+  return ["rhino", name, ...operands, "[flags]"].join(" ");
+}
+
+function helpOfSubcommand(named: readonly [string, Subcommand]): string[] {
+  const [, { help, flags }] = named;
+  return [
+    `${usageOf(named)}\n${wrapped(help.replaceAll("`", ""))}\n`,
+    ...flags.map((flag) => `  --${ownFlagText(flag)}\n${wrapped(flag.help.replaceAll("`", ""))}\n`),
+  ];
+}
+
+function ownFlagText({ name, placeholder }: OwnFlag): string {
+  return placeholder === "" ? name : `${name} ${placeholder}`;
+}
+
+function markdownOfSubcommand(named: readonly [string, Subcommand]): string {
+  const [name, { help, flags }] = named;
+  const own = flags.map((flag) => `- \`--${ownFlagText(flag)}\`: ${flag.help}`);
+  return [`### rhino ${name}`, "", `\`${usageOf(named)}\`: ${help}`, "", ...own].join("\n").trim();
 }
 
 function helpOfFlag(flag: Flag): string {
@@ -119,16 +143,12 @@ kine's flags are taken, and its variables: \`KINE_\` and the flag's name. \`--ce
 and the database's to kine: beside a flag that only kine has they are the database's, and so are \`KINE_CERT_FILE\` and
 \`KINE_KEY_FILE\`, while \`--server-cert-file\` and \`--server-key-file\` are the server's.
 
-## Probes
+## Subcommands
 
-\`rhino health\` asks the server that the same flags and variables describe, or the one of \`--endpoint URL\`, for \`/health\`, prints
-one line, and ends with code 0 if it is well and 1 if not. It looks for the server in \`--listen-metrics-urls\` first, where no
-client certificate is asked for. Further flags:
+Behind \`deno task start\`, or whatever starts Rhino, the first argument may name something else to do than to serve. All of the
+server's flags and variables count there too, and each has some of its own.
 
-${
-    HEALTH_FLAGS.map(({ name, placeholder, help }) => `- \`--${name} ${placeholder}\`: ${help}`)
-      .join("\n")
-  }
+${NAMED.map(markdownOfSubcommand).join("\n\n")}
 
 ## Flags without effect
 

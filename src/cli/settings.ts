@@ -63,10 +63,24 @@ function parseAll(given: readonly Given[]): { values: Partial<Settings>; origins
     if ("ignored" in found) continue;
     // Without a default, empty is as good as not given.
     if (text === "" && found.flag.default === "") origins.delete(key);
+    else if (found.flag.isRepeatable) values[key] = repeated(one, given);
     else values[key] = checked(one, found.parse);
   }
   // Each value was parsed by the flag of its key, so the types fit.
   return { values: values as Partial<Settings>, origins };
+}
+
+/** All that was said in the same way as the last, in order. */
+function repeated(last: Given, given: readonly Given[]): unknown[] {
+  return given.flatMap((one): unknown[] => {
+    if ("ignored" in one.found || "ignored" in last.found) return [];
+    const isSame = one.found.flag === last.found.flag && wayOf(one) === wayOf(last);
+    return isSame ? [checked(one, one.found.parse)].flat() : [];
+  });
+}
+
+function wayOf({ origin }: Given): string {
+  return origin.replace(/^-+/, "");
 }
 
 function ignoredOf(given: readonly Given[]): IgnoredFlag[] {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import type { HistoryRow } from "../../backends/contract.ts";
-import { Dice, seedsToTry } from "../../tests/contract/dice.ts";
+import { Dice, seedsToTry } from "../../backends/conformance/dice.ts";
 import {
   CATCH_UP_READS_MAX,
   CATCH_UP_ROWS,

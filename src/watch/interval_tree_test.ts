@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Dice } from "../../tests/contract/dice.ts";
+import { Dice } from "../../backends/conformance/dice.ts";
 import { IntervalTree } from "./interval_tree.ts";
 
 interface Interval {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type { HistoryRow } from "../../backends/contract.ts";
-import { Dice } from "../../tests/contract/dice.ts";
+import { Dice } from "../../backends/conformance/dice.ts";
 import { encodeKv } from "../mvcc/stored_kv.ts";
 import { watching } from "./fake_outlet.ts";
 import { Watcher, type WatcherStream } from "./watcher.ts";

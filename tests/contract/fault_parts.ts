@@ -2,7 +2,7 @@
 
 import type { Backend } from "../../backends/contract.ts";
 import { eventually as poll } from "../support/polling.ts";
-import { batchAt, bytes, putRow } from "./subject.ts";
+import { batchAt, bytes, putRow } from "../../backends/conformance/subject.ts";
 
 /** Far more than a database takes to come back. */
 const PATIENCE_MS = 20_000;

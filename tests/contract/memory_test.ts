@@ -1,6 +1,6 @@
 import { openStore } from "../../backends/memory/mod.ts";
 import { createStore, type MemoryStore } from "../../backends/memory/store.ts";
-import { testBackend } from "./backend_suite.ts";
+import { testBackend } from "../../backends/conformance/suite.ts";
 
 testBackend({
   name: "memory",

@@ -14,7 +14,7 @@ import {
   OPEN_OPTIONS,
   putRow,
   range,
-} from "./subject.ts";
+} from "../../backends/conformance/subject.ts";
 
 interface Scene {
   readonly server: MariadbServer;

@@ -5,7 +5,7 @@ import { type Backend, BackendError } from "../../backends/contract.ts";
 import { open } from "../../backends/mysql/mod.ts";
 import { GaleraCluster } from "../support/databases/galera_cluster.ts";
 import { missingFor } from "../support/databases/installed.ts";
-import { batchAt, bytes, OPEN_OPTIONS, putRow, range } from "./subject.ts";
+import { batchAt, bytes, OPEN_OPTIONS, putRow, range } from "../../backends/conformance/subject.ts";
 
 const ROUNDS = 100;
 /** Far more than bad luck explains. */

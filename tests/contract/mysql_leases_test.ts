@@ -8,7 +8,7 @@ import type { Backend } from "../../backends/contract.ts";
 import { open } from "../../backends/mysql/mod.ts";
 import { connectionTo, queryMariadb } from "../support/databases/mariadb_client.ts";
 import { mysqlDatabase, whyNoMysql } from "../support/databases/shared_database.ts";
-import { batchAt, OPEN_OPTIONS } from "./subject.ts";
+import { batchAt, OPEN_OPTIONS } from "../../backends/conformance/subject.ts";
 
 const { leaseGapMs } = OPEN_OPTIONS;
 const TTL_MS = 600_000;

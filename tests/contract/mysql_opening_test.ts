@@ -7,7 +7,14 @@ import { checkSettings, showsCommitsEarly } from "../../backends/mysql/opening.t
 import { missingFor } from "../support/databases/installed.ts";
 import { MariadbServer } from "../support/databases/mariadb_server.ts";
 import type { TestDatabase } from "../support/databases/test_database.ts";
-import { assertFails, batchAt, bytes, OPEN_OPTIONS, putRow, range } from "./subject.ts";
+import {
+  assertFails,
+  batchAt,
+  bytes,
+  OPEN_OPTIONS,
+  putRow,
+  range,
+} from "../../backends/conformance/subject.ts";
 
 const ignore = missingFor("mysql") !== undefined && Deno.env.get("CI") !== "true";
 

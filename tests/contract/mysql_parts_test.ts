@@ -9,7 +9,7 @@ import { groupTexts, packQueries } from "../../backends/mysql/packets.ts";
 import { createSettling } from "../../backends/mysql/settling.ts";
 import { createSizeMeter } from "../../backends/mysql/space.ts";
 import { FIRST_HEAD } from "../../backends/contract.ts";
-import { assertFails, bytes, putRow } from "./subject.ts";
+import { assertFails, bytes, putRow } from "../../backends/conformance/subject.ts";
 
 function headAt(index: number): Head {
   return { ...FIRST_HEAD, index, batchId: `batch ${index}` };

@@ -8,7 +8,13 @@ import { open } from "../../backends/mysql/mod.ts";
 import { openSession, type Session } from "../../backends/mysql/session.ts";
 import { STATEMENTS } from "../../backends/mysql/statements.ts";
 import { mysqlDatabase, whyNoMysql } from "../support/databases/shared_database.ts";
-import { batchAt, bytes, OPEN_OPTIONS, putRow, tombstoneRow } from "./subject.ts";
+import {
+  batchAt,
+  bytes,
+  OPEN_OPTIONS,
+  putRow,
+  tombstoneRow,
+} from "../../backends/conformance/subject.ts";
 
 const KEYS = 20_000;
 const BATCH = 2_000;

@@ -3,7 +3,7 @@ import { MysqlBackend } from "../../backends/mysql/backend.ts";
 import { open } from "../../backends/mysql/mod.ts";
 import { openStore } from "../../backends/mysql/opening.ts";
 import { mysqlDatabase, whyNoMysql } from "../support/databases/shared_database.ts";
-import { testBackend } from "./backend_suite.ts";
+import { testBackend } from "../../backends/conformance/suite.ts";
 
 /** Sends statements as MySQL takes them, also where the server is MariaDB. */
 async function openWithoutBlocks(url: string, options: OpenOptions): Promise<MysqlBackend> {

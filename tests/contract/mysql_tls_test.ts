@@ -7,7 +7,7 @@ import { runCommand } from "../support/databases/client_command.ts";
 import { missingExecutables } from "../support/databases/executables.ts";
 import { missingFor } from "../support/databases/installed.ts";
 import { MariadbServer } from "../support/databases/mariadb_server.ts";
-import { OPEN_OPTIONS } from "./subject.ts";
+import { OPEN_OPTIONS } from "../../backends/conformance/subject.ts";
 
 const isMissing = missingFor("mysql") !== undefined || missingExecutables(["openssl"]).length > 0;
 

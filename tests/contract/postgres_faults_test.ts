@@ -16,7 +16,7 @@ import {
   putRow,
   range,
   tombstoneRow,
-} from "./subject.ts";
+} from "../../backends/conformance/subject.ts";
 
 interface Scene {
   readonly server: PostgresServer;

@@ -6,7 +6,7 @@ import { open, schemaSql } from "../../backends/postgres/mod.ts";
 import { missingFor } from "../support/databases/installed.ts";
 import { PostgresServer } from "../support/databases/postgres_server.ts";
 import { queryPostgres } from "../support/databases/postgres_client.ts";
-import { batchAt, bytes, OPEN_OPTIONS, putRow, range } from "./subject.ts";
+import { batchAt, bytes, OPEN_OPTIONS, putRow, range } from "../../backends/conformance/subject.ts";
 
 const ignore = missingFor("postgres") !== undefined && Deno.env.get("CI") !== "true";
 

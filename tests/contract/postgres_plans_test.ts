@@ -9,7 +9,7 @@ import { type StatementName, statementsFor } from "../../backends/postgres/state
 import { missingFor } from "../support/databases/installed.ts";
 import { queryPostgres } from "../support/databases/postgres_client.ts";
 import { PostgresServer } from "../support/databases/postgres_server.ts";
-import { OPEN_OPTIONS } from "./subject.ts";
+import { OPEN_OPTIONS } from "../../backends/conformance/subject.ts";
 
 const KEYS = 20_000;
 

@@ -4,7 +4,7 @@ import { open } from "../../backends/postgres/mod.ts";
 import { missingFor } from "../support/databases/installed.ts";
 import { PgBouncer } from "../support/databases/pgbouncer.ts";
 import { PostgresServer } from "../support/databases/postgres_server.ts";
-import { testBackend } from "./backend_suite.ts";
+import { testBackend } from "../../backends/conformance/suite.ts";
 
 const isMissing = [missingFor("postgres"), missingFor("pgbouncer")].some((what) =>
   what !== undefined

@@ -1,6 +1,6 @@
 import { open } from "../../backends/postgres/mod.ts";
 import { postgresDatabase, whyNoPostgres } from "../support/databases/shared_database.ts";
-import { testBackend } from "./backend_suite.ts";
+import { testBackend } from "../../backends/conformance/suite.ts";
 
 testBackend({
   name: "postgres",

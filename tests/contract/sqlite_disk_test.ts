@@ -7,7 +7,14 @@ import { Durability, type SyncedFile } from "../../backends/sqlite/durability.ts
 import { openTuned } from "../../backends/sqlite/mod.ts";
 import { openRhinoDatabase } from "../../backends/sqlite/opening.ts";
 import { TUNING, type Tuning } from "../../backends/sqlite/tuning.ts";
-import { assertFails, batchAt, bytes, OPEN_OPTIONS, putRow, range } from "./subject.ts";
+import {
+  assertFails,
+  batchAt,
+  bytes,
+  OPEN_OPTIONS,
+  putRow,
+  range,
+} from "../../backends/conformance/subject.ts";
 
 const KIB = 1024;
 

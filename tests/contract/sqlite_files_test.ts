@@ -13,7 +13,7 @@ import {
   OPEN_OPTIONS,
   putRow,
   range,
-} from "./subject.ts";
+} from "../../backends/conformance/subject.ts";
 
 async function inFolder(check: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "rhino_" });
@@ -25,7 +25,7 @@ async function inFolder(check: (folder: string) => Promise<void>): Promise<void>
 }
 
 async function assertUnusable(endpoint: string, message: RegExp): Promise<void> {
-  await assert.rejects(openBackend(endpoint, OPEN_OPTIONS), (error) => {
+  await assert.rejects(openBackend({ endpoint }, OPEN_OPTIONS), (error) => {
     assert.ok(error instanceof BackendError, String(error));
     assert.equal(error.kind, "unusable");
     assert.match(error.message, message);
@@ -45,9 +45,12 @@ Deno.test("openBackend() names the schemes it knows, and repeats nothing of the 
     "mongo://me:secret@host/db",
     /unknown scheme "mongo:"; known are mariadb:, memory:, mysql:, postgres:, postgresql:, sqlite:/,
   );
-  await assert.rejects(openBackend("mongo://me:secret@host/db", OPEN_OPTIONS), (error) => {
-    return error instanceof Error && !error.message.includes("secret");
-  });
+  await assert.rejects(
+    openBackend({ endpoint: "mongo://me:secret@host/db" }, OPEN_OPTIONS),
+    (error) => {
+      return error instanceof Error && !error.message.includes("secret");
+    },
+  );
 });
 
 Deno.test("sqlite: a path, sqlite:PATH and sqlite://PATH name the same file; parameters are ignored", () =>
@@ -63,11 +66,11 @@ Deno.test("sqlite: a path, sqlite:PATH and sqlite://PATH name the same file; par
         `SQLite://${path}?_journal=WAL`,
       ]
     ) {
-      const backend = await openBackend(endpoint, { ...OPEN_OPTIONS, log });
+      const backend = await openBackend({ endpoint }, { ...OPEN_OPTIONS, log });
       await backend.append(batchAt(await backend.head()));
       await backend.close();
     }
-    const backend = await openBackend(path, OPEN_OPTIONS);
+    const backend = await openBackend({ endpoint: path }, OPEN_OPTIONS);
     assert.equal((await backend.head()).index, 4);
     await backend.close();
     // A slow disk may have been worth a line as well.
@@ -79,7 +82,7 @@ Deno.test("sqlite: a path, sqlite:PATH and sqlite://PATH name the same file; par
 
 Deno.test("sqlite: missing folders of the path are made", () =>
   inFolder(async (folder) => {
-    const backend = await openBackend(`${folder}/a/b c/state.db`, OPEN_OPTIONS);
+    const backend = await openBackend({ endpoint: `${folder}/a/b c/state.db` }, OPEN_OPTIONS);
     await backend.close();
     assert.ok((await Deno.stat(`${folder}/a/b c/state.db`)).isFile);
   }));
@@ -90,7 +93,7 @@ Deno.test("sqlite: new files are for their owner alone, and rights that a file h
     const rights = (name: string) => ((Deno.statSync(name).mode ?? 0) & 0o777).toString(8);
     for (const expected of ["600", "640"]) {
       if (expected !== "600") Deno.chmodSync(path, 0o640);
-      const backend = await openBackend(path, OPEN_OPTIONS);
+      const backend = await openBackend({ endpoint: path }, OPEN_OPTIONS);
       assert.deepEqual([rights(path), rights(`${path}-wal`)], [expected, expected]);
       await backend.close();
     }
@@ -115,7 +118,7 @@ Deno.test("sqlite: what is not a Rhino database is refused in one line and left 
 Deno.test("sqlite: a database of a newer Rhino is refused", () =>
   inFolder(async (folder) => {
     const path = `${folder}/state.db`;
-    await (await openBackend(path, OPEN_OPTIONS)).close();
+    await (await openBackend({ endpoint: path }, OPEN_OPTIONS)).close();
     makeDatabase(path, "PRAGMA user_version = 99");
     await assertUnusable(path, /it was written by a newer Rhino \(schema 99, here 2\)$/);
   }));
@@ -123,14 +126,14 @@ Deno.test("sqlite: a database of a newer Rhino is refused", () =>
 Deno.test("sqlite: a database of the first schema is brought up to date", () =>
   inFolder(async (folder) => {
     const path = `${folder}/state.db`;
-    const first = await openBackend(path, OPEN_OPTIONS);
+    const first = await openBackend({ endpoint: path }, OPEN_OPTIONS);
     const { head } = batchAt(await first.head());
     await first.append({ ...batchAt(await first.head()), head });
     await first.close();
     const columns = ["records_idx", "leases_idx", "lease_pause"];
     const drops = columns.map((column) => `ALTER TABLE head DROP COLUMN ${column};`);
     makeDatabase(path, `${drops.join("\n")} PRAGMA user_version = 1`);
-    const backend = await openBackend(path, OPEN_OPTIONS);
+    const backend = await openBackend({ endpoint: path }, OPEN_OPTIONS);
     assert.deepEqual(await backend.head(), head);
     await backend.close();
   }));
@@ -138,7 +141,7 @@ Deno.test("sqlite: a database of the first schema is brought up to date", () =>
 Deno.test("sqlite: a database without its head is refused, and not kept locked", () =>
   inFolder(async (folder) => {
     const path = `${folder}/state.db`;
-    await (await openBackend(path, OPEN_OPTIONS)).close();
+    await (await openBackend({ endpoint: path }, OPEN_OPTIONS)).close();
     makeDatabase(path, "DELETE FROM head");
     await assertUnusable(path, /the database has no head$/);
     await assertUnusable(path, /the database has no head$/);
@@ -147,14 +150,14 @@ Deno.test("sqlite: a database without its head is refused, and not kept locked",
 Deno.test("sqlite: a file in use cannot be opened again, by no name of it", () =>
   inFolder(async (folder) => {
     const path = `${folder}/state.db`;
-    const backend = await openBackend(path, OPEN_OPTIONS);
+    const backend = await openBackend({ endpoint: path }, OPEN_OPTIONS);
     await Deno.symlink(path, `${folder}/link.db`);
     const message = new RegExp(`it is in use by another Rhino server \\(pid ${Deno.pid}\\)$`);
     await assertUnusable(path, message);
     await assertUnusable(`${folder}/link.db`, message);
     await backend.append(batchAt(await backend.head()));
     await backend.close();
-    await (await openBackend(path, OPEN_OPTIONS)).close();
+    await (await openBackend({ endpoint: path }, OPEN_OPTIONS)).close();
   }));
 
 Deno.test("sqlite: what a killed server acknowledged is there, and its lock is gone", () =>
@@ -177,7 +180,7 @@ Deno.test("sqlite: what a killed server acknowledged is there, and its lock is g
     }
     await child.status;
     const acknowledged = Number(printed.trimEnd().split("\n").at(-1));
-    const backend = await openBackend(path, OPEN_OPTIONS);
+    const backend = await openBackend({ endpoint: path }, OPEN_OPTIONS);
     const head = await backend.head();
     assert.ok(head.index >= acknowledged && head.index <= acknowledged + 1);
     assert.equal((await history(backend)).rows.length, head.revision - 1);
@@ -188,7 +191,7 @@ Deno.test("sqlite: what a killed server acknowledged is there, and its lock is g
 Deno.test("sqlite: a reader from outside does not disturb", () =>
   inFolder(async (folder) => {
     const path = `${folder}/state.db`;
-    const backend = await openBackend(path, OPEN_OPTIONS);
+    const backend = await openBackend({ endpoint: path }, OPEN_OPTIONS);
     const reader = new DatabaseSync(path, { readOnly: true });
     reader.exec("BEGIN");
     const countKeys = reader.prepare("SELECT count(*) AS keys FROM current");

@@ -9,7 +9,7 @@ import { openTuned } from "../../backends/sqlite/mod.ts";
 import { openRhinoDatabase } from "../../backends/sqlite/opening.ts";
 import { readStoredHead } from "../../backends/sqlite/reading.ts";
 import { inReadTransaction } from "../../backends/sqlite/transaction.ts";
-import { batchAt, bytes, OPEN_OPTIONS, putRow, range } from "./subject.ts";
+import { batchAt, bytes, OPEN_OPTIONS, putRow, range } from "../../backends/conformance/subject.ts";
 
 async function inFolder(check: (folder: string) => Promise<void> | void): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "rhino_" });

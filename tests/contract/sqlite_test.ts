@@ -1,5 +1,5 @@
 import { openTuned } from "../../backends/sqlite/mod.ts";
-import { testBackend } from "./backend_suite.ts";
+import { testBackend } from "../../backends/conformance/suite.ts";
 
 for (const syncMode of ["adaptive", "awaited"] as const) {
   testBackend({

@@ -13,7 +13,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/limits.ts": [],
   "src/at_most.ts": [],
   "src/wire/": BASE,
-  "src/config.ts": ["src/limits.ts"],
+  "src/config.ts": ["src/limits.ts", "backends/registry.ts"],
   "src/client_urls.ts": ["src/config.ts"],
   "src/log.ts": ["src/config.ts", "src/log_outputs.ts"],
   "src/log_outputs.ts": ["src/config.ts", "src/log_rotation.ts"],
@@ -88,10 +88,13 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/slow_requests.ts": ["gen/", "src/log.ts", "src/transport/"],
 
   // The process.
-  "src/cli/": [CONTRACT, "deno.json", "src/config.ts", "src/log.ts"],
+  "src/cli/": [CONTRACT, "backends/registry.ts", "deno.json", "src/config.ts", "src/log.ts"],
+  // What it does besides serving.
+  "src/commands/": ["src/", CONTRACT, "backends/registry.ts", "backends/conformance/"],
   "src/main.ts": [
     "src/cli/",
     "src/client_urls.ts",
+    "src/commands/",
     "src/config.ts",
     "src/log.ts",
     "src/log_outputs.ts",
@@ -109,6 +112,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "backends/lease_clock.ts": [],
   "backends/keys.ts": [],
   "backends/registry.ts": [CONTRACT, "backends/"],
+  "backends/conformance/": STORE,
   "backends/sql/": STORE,
   "backends/memory/": STORE,
   "backends/sqlite/": STORE,

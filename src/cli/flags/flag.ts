@@ -65,6 +65,8 @@ export interface Flag<Key extends keyof Settings = keyof Settings> {
   readonly default: string;
   /** One sentence or a few, in Markdown without line breaks. */
   readonly help: string;
+  /** Given several times, each adds to the others. Its value is a list. */
+  readonly isRepeatable?: boolean;
   /** @throws {RangeError} that says what was expected. */
   readonly parse: (text: string) => Settings[Key];
 }

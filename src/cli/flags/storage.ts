@@ -1,7 +1,8 @@
 /** Flags: where the data lives. */
 
 import { CONFIG_BOUNDS, DEFAULT_CONFIG } from "../../config.ts";
-import { parseInteger, parseText, parseTruth } from "../values.ts";
+import type { BackendSource } from "../../../backends/registry.ts";
+import { parseInteger, parseList, parseText, parseTruth } from "../values.ts";
 import { type FlagGroup, TRUTH } from "./flag.ts";
 
 export const STORAGE = {
@@ -25,6 +26,30 @@ export const STORAGE = {
       "Folder of the data where no endpoint is given: the SQLite file is `FOLDER/rhino.db`. With `--name` or " +
       "`--config-file` alone it is `NAME.etcd`, as etcd has it.",
     parse: parseText,
+  },
+  backends: {
+    name: "backend",
+    placeholder: "SCHEME=URL",
+    default: "",
+    isRepeatable: true,
+    help:
+      "Module that serves endpoints of the scheme: `https:`, `file:`, `npm:` or a path, and behind `#sha256-` the " +
+      "digest that it must have. Once for each scheme.",
+    parse: parseBackends,
+  },
+  backendAllowNet: {
+    name: "backend-allow-net",
+    placeholder: "HOST[:PORT],…",
+    default: "",
+    help: "What a backend in the sandbox may connect to, besides the address in the endpoint.",
+    parse: parseList,
+  },
+  sandbox: {
+    name: "sandbox",
+    placeholder: TRUTH,
+    default: "false",
+    help: "Run the built-in backends in the sandbox too.",
+    parse: parseTruth,
   },
   maxConnections: {
     name: "max-connections",
@@ -89,6 +114,20 @@ export const STORAGE = {
     parse: parseTruth,
   },
 } satisfies FlagGroup;
+
+/** Separated by spaces, as variables and config files have them. */
+function parseBackends(text: string): BackendSource[] {
+  return text.split(/\s+/).filter((one) => one !== "").map(parseBackend);
+}
+
+function parseBackend(text: string): BackendSource {
+  const match = /^([a-z][a-z0-9+.-]+)=([^#]+)(?:#(.*))?$/i.exec(text);
+  if (match === null) {
+    throw new RangeError("expected SCHEME=URL, such as redis=https://example.org/mod.ts");
+  }
+  const [, scheme = "", url = "", integrity = ""] = match;
+  return { scheme: scheme.toLowerCase(), url, integrity };
+}
 
 /** kine's default has the same file; SQLite's scheme alone means it. */
 function parseEndpoint(text: string): string {

@@ -1,7 +1,7 @@
 /** `range`, `count` and `load`. */
 
 import assert from "node:assert/strict";
-import type { KeySpan, LogRow, PackedKvs, RangePage } from "../../backends/contract.ts";
+import type { KeySpan, LogRow, PackedKvs, RangePage } from "../contract.ts";
 import type { Dice } from "./dice.ts";
 import { AWKWARD_KEYS, growHistory, Model } from "./model.ts";
 import {

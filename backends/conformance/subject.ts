@@ -14,7 +14,7 @@ import {
   type RangePage,
   type RangeQuery,
   REVISION_MAX,
-} from "../../backends/contract.ts";
+} from "../contract.ts";
 import type { Dice } from "./dice.ts";
 import { encodeKv } from "./kv_message.ts";
 

@@ -3,7 +3,7 @@
  * your own, call `testBackend` in a test file and run it with `deno test`.
  */
 
-import { type Backend, BackendError, type OpenOptions } from "../../backends/contract.ts";
+import { type Backend, BackendError, type OpenOptions } from "../contract.ts";
 import { appendFacts } from "./append_facts.ts";
 import { Dice, seedsToTry } from "./dice.ts";
 import { historyFacts } from "./history_facts.ts";

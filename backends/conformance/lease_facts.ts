@@ -1,7 +1,7 @@
 /** Leases and the keys attached to them. */
 
 import assert from "node:assert/strict";
-import type { LeaseChange, LeaseRow } from "../../backends/contract.ts";
+import type { LeaseChange, LeaseRow } from "../contract.ts";
 import {
   append,
   assertSameBytes,

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { parseCommand } from "./command.ts";
+import { parseCommand } from "../cli/command.ts";
+import { probeOf } from "./health.ts";
 
 function probe(args: readonly string[], env: Record<string, string> = {}) {
   const command = parseCommand({ args: ["health", ...args], env });
-  assert.equal(command.name, "health");
-  return command.probe;
+  assert.ok(command.name === "health");
+  return probeOf(command);
 }
 
 Deno.test("health: the server is where the same flags and variables put it", () => {

@@ -3,7 +3,7 @@
  * looks through all of them for each question.
  */
 
-import type { KeySpan, LogRow } from "../../backends/contract.ts";
+import type { KeySpan, LogRow } from "../contract.ts";
 import type { Dice } from "./dice.ts";
 import { append, bytes, putRow, type Subject, tombstoneRow } from "./subject.ts";
 

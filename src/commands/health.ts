@@ -1,16 +1,19 @@
-/** `rhino health`: which server is asked, from its own arguments or from those that the server itself was given. */
+/** `rhino health`: asks the server of its own arguments, or of those that the server itself was given. */
 
+import type { SubcommandCall } from "../cli/subcommands.ts";
+import { UsageError } from "../cli/usage_error.ts";
 import type { Config, ListenUrl } from "../config.ts";
-import { UsageError } from "./usage_error.ts";
+import { askHealth } from "./health_probe.ts";
+import { print, printError } from "./terminal.ts";
 
-export interface HealthArguments {
-  /** URL of the server; empty for the one that the flags and variables describe. */
-  readonly endpoint: string;
-  readonly cacert: string;
-  readonly cert: string;
-  readonly key: string;
-  /** The server's own flags. */
-  readonly rest: readonly string[];
+const EXIT_UNHEALTHY = 1;
+
+/** Prints one line, and answers the exit code. */
+export async function run(call: SubcommandCall): Promise<number> {
+  const { isWell, text } = await askHealth(probeOf(call));
+  if (isWell) print(`${text}\n`);
+  else printError(`${text}\n`);
+  return isWell ? 0 : EXIT_UNHEALTHY;
 }
 
 /** Where and how to ask. */
@@ -25,46 +28,9 @@ export interface HealthProbe {
   readonly key: string;
 }
 
-export const HEALTH_FLAGS = [
-  {
-    name: "endpoint",
-    placeholder: "URL",
-    help: "Server to ask; without it, the one that the flags and variables describe.",
-  },
-  {
-    name: "cacert",
-    placeholder: "PATH",
-    help: "Authority of its certificate, which otherwise is not checked.",
-  },
-  { name: "cert", placeholder: "PATH", help: "Certificate to show to it." },
-  { name: "key", placeholder: "PATH", help: "Its key." },
-] as const;
-
-/** Takes what belongs to `health`; here `--endpoint` is the server's, not the database's. */
-export function parseHealthArguments(args: readonly string[]): HealthArguments {
-  const own = { endpoint: "", cacert: "", cert: "", key: "" };
-  const rest: string[] = [];
-  const left = [...args];
-  for (let arg = left.shift(); arg !== undefined; arg = left.shift()) {
-    const match = /^--?([^=]+)(?:=(.*))?$/s.exec(arg);
-    const name = match?.[1] === "endpoints" ? "endpoint" : match?.[1];
-    const flag = HEALTH_FLAGS.find((one) => one.name === name);
-    if (flag === undefined) {
-      rest.push(arg);
-      continue;
-    }
-    const value = match?.[2] ?? left.shift();
-    if (value === undefined || value === "") throw new UsageError(`--${flag.name} needs a value`);
-    own[flag.name] = value;
-  }
-  return { ...own, rest };
-}
-
 /** @throws {UsageError} if the endpoint is no URL */
-export function probeOf(
-  { endpoint, cacert, cert, key }: HealthArguments,
-  config: Config,
-): HealthProbe {
+export function probeOf({ own, config }: Pick<SubcommandCall, "own" | "config">): HealthProbe {
+  const { endpoint = "", cacert = "", cert = "", key = "" } = own.values;
   if (endpoint !== "") {
     const url = /^[a-z]+:\/\//i.test(endpoint) ? endpoint : `http://${endpoint}`;
     if (!/^https?:/i.test(url) || !URL.canParse(url)) {

@@ -1,7 +1,7 @@
 /** `trim`. */
 
 import assert from "node:assert/strict";
-import type { LogRow } from "../../backends/contract.ts";
+import type { LogRow } from "../contract.ts";
 import { assertSameRows } from "./history_facts.ts";
 import { AWKWARD_KEYS, compactSomewhere, growHistory, Model } from "./model.ts";
 import {

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
-import type { HealthProbe } from "./health_arguments.ts";
+import type { HealthProbe } from "./health.ts";
 
 /** Longest wait; supervisors have limits of their own. */
 const TIMEOUT_MS = 5_000;

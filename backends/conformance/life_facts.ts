@@ -1,7 +1,7 @@
 /** Opening, closing, size, and what else a store does in its life. */
 
 import assert from "node:assert/strict";
-import { BackendError } from "../../backends/contract.ts";
+import { BackendError } from "../contract.ts";
 import { growHistory, Model } from "./model.ts";
 import {
   append,

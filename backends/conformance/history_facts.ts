@@ -1,7 +1,7 @@
 /** `history`. */
 
 import assert from "node:assert/strict";
-import type { HistoryQuery, LogRow } from "../../backends/contract.ts";
+import type { HistoryQuery, LogRow } from "../contract.ts";
 import { growHistory, Model } from "./model.ts";
 import {
   append,

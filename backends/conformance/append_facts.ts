@@ -1,7 +1,7 @@
 /** `append`, `head` and `outcome`. */
 
 import assert from "node:assert/strict";
-import { BackendError, FIRST_HEAD } from "../../backends/contract.ts";
+import { BackendError, FIRST_HEAD } from "../contract.ts";
 import {
   append,
   assertFails,

@@ -1,0 +1,52 @@
+/** What Rhino does besides serving: the first argument names it. */
+
+import type { Config } from "../config.ts";
+import type { OwnArguments, OwnFlag } from "./own_arguments.ts";
+
+export interface Subcommand {
+  /** Names of what stands behind it, in order, before any flag; in brackets if it may be missing. */
+  readonly operands: readonly string[];
+  /** One sentence or two. */
+  readonly help: string;
+  /** Besides the server's. */
+  readonly flags: readonly OwnFlag[];
+}
+
+export const SUBCOMMANDS = {
+  health: {
+    operands: [],
+    help:
+      "Ask the server that the flags and variables describe, or the one of `--endpoint URL`, for `/health`; print one line, " +
+      "and end with code 0 if it is well and 1 if not. It is looked for in `--listen-metrics-urls` first, where no client " +
+      "certificate is asked for.",
+    flags: [
+      {
+        name: "endpoint",
+        alias: "endpoints",
+        placeholder: "URL",
+        help: "Server to ask; without it, the one that the flags and variables describe.",
+      },
+      {
+        name: "cacert",
+        placeholder: "PATH",
+        help: "Authority of its certificate, which otherwise is not checked.",
+      },
+      { name: "cert", placeholder: "PATH", help: "Certificate to show to it." },
+      { name: "key", placeholder: "PATH", help: "Its key." },
+    ],
+  },
+} as const satisfies Readonly<Record<string, Subcommand>>;
+
+export type SubcommandName = keyof typeof SUBCOMMANDS;
+
+/** A subcommand that was asked for. */
+export interface SubcommandCall {
+  readonly name: SubcommandName;
+  readonly own: OwnArguments;
+  /** What the server's flags and variables say. */
+  readonly config: Config;
+}
+
+export function isSubcommand(name: string | undefined): name is SubcommandName {
+  return name !== undefined && Object.hasOwn(SUBCOMMANDS, name);
+}
