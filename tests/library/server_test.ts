@@ -5,6 +5,7 @@ import { CONTRACT_VERSION, type OpenOptions } from "../../backends/contract.ts";
 import { makeCertificates, whyNoCertificates } from "../support/certificates.ts";
 import { EtcdClient } from "../support/etcd_client.ts";
 import { freePort } from "../support/free_port.ts";
+import { runProgram } from "./program.ts";
 
 async function health(url: string): Promise<string> {
   const response = await fetch(`${url}/health`);
@@ -54,7 +55,7 @@ Deno.test("RhinoServer writes no line unless it is given a log, which gets them 
     import { RhinoServer } from "@rhino/rhino";
     const server = await RhinoServer.start({ endpoint: "memory://" });
     await server.close();`;
-  const { stdout, stderr, code: exit } = await runProgram(code);
+  const { stdout, stderr, code: exit } = await runProgram({ code });
   assert.deepEqual([stdout, stderr, exit], ["", "", 0]);
 });
 
@@ -64,7 +65,7 @@ Deno.test("RhinoServer leaves the signals of the process alone", async () => {
     await using server = await RhinoServer.start({ endpoint: "memory://" });
     Deno.kill(Deno.pid, "SIGTERM");
     await new Promise((resolve) => setTimeout(resolve, 20_000));`;
-  const { signal } = await runProgram(code);
+  const { signal } = await runProgram({ code });
   assert.equal(signal, "SIGTERM");
 });
 
@@ -135,17 +136,3 @@ Deno.test("a module that the program brings serves its scheme", async () => {
   using client = new EtcdClient(server.address);
   await client.kv.put({ key: "a", value: "1" });
 });
-
-async function runProgram(code: string) {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "-A", "-"],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-    cwd: new URL("../..", import.meta.url),
-  }).spawn();
-  await new Blob([code]).stream().pipeTo(child.stdin);
-  const { stdout, stderr, ...status } = await child.output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { ...status, stdout: text(stdout), stderr: text(stderr) };
-}
