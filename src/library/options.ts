@@ -75,7 +75,11 @@ const OWN_DEFAULTS = {
 const { logLevel: _1, logFormat: _2, logOutputs: _3, logRotation: _4, ...CONFIG_DEFAULTS } =
   DEFAULT_CONFIG;
 
-const DEFAULTS: Readonly<Record<string, unknown>> = { ...CONFIG_DEFAULTS, ...OWN_DEFAULTS };
+/** A value of the right type for each option; in a config that is its default. */
+export const OPTION_DEFAULTS: Readonly<Record<string, unknown>> = {
+  ...CONFIG_DEFAULTS,
+  ...OWN_DEFAULTS,
+};
 
 /** The address of a server whose program asked for none. */
 const DEFAULT_LISTEN = "127.0.0.1:0";
@@ -87,11 +91,11 @@ const DEFAULT_LISTEN = "127.0.0.1:0";
  * @throws {RangeError} for a value that is out of bounds; both name the option and repeat no endpoint
  */
 export function parseOptions(options: RhinoOptions): ParsedOptions {
-  checkNames(options, Object.keys(DEFAULTS));
+  checkNames(options, Object.keys(OPTION_DEFAULTS));
   const given = Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
   ) as RhinoOptions; // The same options, without those that say nothing.
-  checkTypes(given, DEFAULTS);
+  checkTypes(given, OPTION_DEFAULTS);
   const {
     log = OWN_DEFAULTS.log,
     closeGraceMs = OWN_DEFAULTS.closeGraceMs,
