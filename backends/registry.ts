@@ -30,8 +30,6 @@ export interface BackendChoice {
   readonly endpoint: string;
   /** Modules for further schemes. */
   readonly backends?: readonly BackendSource[];
-  /** Modules that the program has loaded itself, by scheme; they go before all others and run in no sandbox. */
-  readonly modules?: Readonly<Record<string, BackendModule>>;
   /** Whether a built-in backend runs in a sandbox too. */
   readonly sandbox?: boolean;
   /** What a module in a sandbox may connect to besides the address in the endpoint. */
@@ -81,10 +79,8 @@ export async function schemaSql(choice: BackendChoice): Promise<string> {
 }
 
 /** The module that serves the endpoint. */
-export function moduleOf({ endpoint, modules = {} }: BackendChoice): Promise<BackendModule> {
+export function moduleOf({ endpoint }: BackendChoice): Promise<BackendModule> {
   const scheme = schemeOf(endpoint);
-  const given = Object.hasOwn(modules, scheme) ? modules[scheme] : undefined;
-  if (given !== undefined) return Promise.resolve(given);
   const load = Object.hasOwn(BUILT_IN, scheme) ? BUILT_IN[scheme] : undefined;
   if (load !== undefined) return load();
   const known = Object.keys(BUILT_IN).sort().map((name) => `${name}:`).join(", ");

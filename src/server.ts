@@ -1,6 +1,6 @@
 /** The composition root: builds every part once, starts them in order, stops them in reverse. */
-import { BackendError, type BackendModule } from "../backends/contract.ts";
-import { openBackend } from "../backends/registry.ts";
+import { BackendError, type BackendModule, type OpenOptions } from "../backends/contract.ts";
+import { openBackend, schemeOf } from "../backends/registry.ts";
 import { dataFolderOf } from "./auto_tls.ts";
 import { addressOf, isUnix, urlText } from "./client_urls.ts";
 import { type Clocks, wallClock } from "./clocks.ts";
@@ -26,9 +26,9 @@ export interface RunningServer extends AsyncDisposable {
 }
 
 /** What the program around the server may bring along, besides the config. */
-export interface Surroundings {
-  /** Backends of its own, by the scheme that each serves. */
-  readonly modules?: Readonly<Record<string, BackendModule>>;
+export interface Embedding {
+  /** Backends of its own, by the scheme that each serves; they go before all others, and run in no sandbox. */
+  readonly modules?: ReadonlyMap<string, BackendModule>;
   /** Time that open calls get to end when the server closes. Default: `DRAIN_GRACE_MS`. */
   readonly closeGraceMs?: number;
   /** Default: the process's. */
@@ -48,20 +48,23 @@ export interface Surroundings {
 export async function startServer(
   config: Config,
   log: Log,
-  surroundings: Surroundings = {},
+  embedding: Embedding = {},
 ): Promise<RunningServer> {
-  const { modules = {}, clocks, closeGraceMs = DRAIN_GRACE_MS } = surroundings;
+  const { modules = new Map(), clocks, closeGraceMs = DRAIN_GRACE_MS } = embedding;
   await using started = new AsyncDisposableStack();
   // Before the store is opened: what is wrong with a certificate is known at once.
   const listeners = prepareListeners({ config, dataFolder: dataFolderOf(config.endpoint), log });
   const recorders = new Recorders();
-  const backend = await openBackend({ ...config, modules }, {
+  const module = modules.get(schemeOf(config.endpoint));
+  const open = (options: OpenOptions) =>
+    module === undefined ? openBackend(config, options) : module.open(config.endpoint, options);
+  const backend = await open({
     now: clocks?.wall ?? wallClock(),
     randomId,
     log,
     maxConnections: config.maxConnections,
     createSchema: !config.noCreate,
-    leaseGapMs: surroundings.leaseGapMs ?? LEASE_GAP_MS,
+    leaseGapMs: embedding.leaseGapMs ?? LEASE_GAP_MS,
     unsafeNoSync: config.unsafeNoFsync,
     onStatement: recorders.statements.onStatement,
   });
@@ -72,7 +75,7 @@ export async function startServer(
   const engine = started.use(
     await startEngine({ backend, listening, config, log, recorders, ...now }),
   );
-  const methods = surroundings.intercept?.(engine.methods) ?? engine.methods;
+  const methods = embedding.intercept?.(engine.methods) ?? engine.methods;
   const http = makeHttpServer({ engine: { ...engine, methods }, config, log });
   const server = createGrpcServer({
     methods,

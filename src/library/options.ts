@@ -52,7 +52,10 @@ export type RhinoOptions =
     readonly backends?: Readonly<Record<string, string | BackendModule>> | undefined;
     /** etcd's feature gates; those that are not named have their defaults. */
     readonly featureGates?: Readonly<Partial<Record<FeatureGate, boolean>>> | undefined;
-    /** Takes the lines for the operator. Default: nobody does. See `createLog`. */
+    /**
+     * Takes the lines for the operator. Default: nobody does. `createLog` makes one that cuts passwords out; a function of
+     * one's own gets the lines as they are. What it throws is dropped.
+     */
     readonly log?: Log | undefined;
     /** Milliseconds that open calls get to end when the server is closed; then they are cut. Default: 2000. */
     readonly closeGraceMs?: number | undefined;
@@ -63,7 +66,7 @@ export interface ParsedOptions {
   readonly config: Config;
   readonly log: Log;
   readonly closeGraceMs: number;
-  readonly modules: Readonly<Record<string, BackendModule>>;
+  readonly modules: ReadonlyMap<string, BackendModule>;
 }
 
 /** The options that a config does not have, and how their values are told from others. */
@@ -121,7 +124,18 @@ export function parseOptions(options: RhinoOptions): ParsedOptions {
       isSecure: false,
     }),
   });
-  return { config, log, closeGraceMs, modules: modulesOf(backends) };
+  return { config, log: sturdy(log), closeGraceMs, modules: modulesOf(backends) };
+}
+
+/** A log that fails must not fail the call that it tells of. */
+function sturdy(log: Log): Log {
+  return (level, message, fields) => {
+    try {
+      log(level, message, fields);
+    } catch {
+      // There is nobody left to tell.
+    }
+  };
 }
 
 /** As with flags: where no scheme was said, the certificate says it. */
@@ -152,8 +166,8 @@ function sourcesOf(backends: Readonly<Record<string, string | BackendModule>>): 
 
 function modulesOf(
   backends: Readonly<Record<string, string | BackendModule>>,
-): Record<string, BackendModule> {
-  return Object.fromEntries(
+): ReadonlyMap<string, BackendModule> {
+  return new Map(
     Object.entries(backends).flatMap(([scheme, backend]) =>
       typeof backend === "string" ? [] : [[scheme, backend]]
     ),

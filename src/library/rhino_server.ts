@@ -37,8 +37,8 @@ export class RhinoServer implements AsyncDisposable {
    * @throws {Error} if an address cannot be had, or a file of TLS cannot be used; one line
    */
   static async start(options: RhinoOptions = {}): Promise<RhinoServer> {
-    const { config, log, ...surroundings } = parseOptions(options);
-    return new RhinoServer(await start({ config, log, ...surroundings }));
+    const { config, log, ...embedding } = parseOptions(options);
+    return new RhinoServer(await start({ config, log, ...embedding }));
   }
 
   /** HOST:PORT of the first client URL, with its actual port; of a Unix socket its URL. */
@@ -72,9 +72,9 @@ export class RhinoServer implements AsyncDisposable {
 }
 
 /** What there is to say about flags is said about the options of their names. */
-async function start({ config, log, ...surroundings }: ParsedOptions): Promise<RunningServer> {
+async function start({ config, log, ...embedding }: ParsedOptions): Promise<RunningServer> {
   try {
-    return await startServer(config, log, surroundings);
+    return await startServer(config, log, embedding);
   } catch (error) {
     if (!(error instanceof Error) || error.constructor !== Error) throw error;
     const message = error.message.replaceAll(/--([a-z]+(?:-[a-z]+)+)/g, (flag, name: string) => {

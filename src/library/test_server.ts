@@ -178,7 +178,7 @@ export class TestServer implements AsyncDisposable {
   async #startServer(): Promise<RunningServer> {
     const { config, log, closeGraceMs } = this.#parsed;
     const running = await startServer(this.#atSameAddress(config), log, {
-      modules: { memory: this.#store },
+      modules: new Map([["memory", this.#store]]),
       closeGraceMs,
       clocks: this.#clocks,
       // A clock that was moved is no time in which no server ran.

@@ -58,7 +58,7 @@ Deno.test("modules by URL are told from modules that are there", () => {
     { scheme: "redis", url: "https://example.org/mod.ts", integrity: "sha256-abc" },
     { scheme: "other", url: "./mod.ts", integrity: "" },
   ]);
-  assert.deepEqual(modules, { module });
+  assert.deepEqual(modules, new Map([["module", module]]));
 });
 
 /** What the compiler would refuse, and what to read instead. */

@@ -30,6 +30,7 @@ Deno.test("a program needs no more than the permissions of its server, and has n
   const folder = await Deno.makeTempDir();
   for (const store of ["memory://", `${folder}/db/state.db`]) {
     const code = CODE.replace(`Deno.env.get("STORE")`, JSON.stringify(store));
+    // It ends by itself, so no thread or timer of the server is left.
     const end = await runProgram({ code, args: permissions(folder) });
     assert.deepEqual([end.stdout, end.code], ["200 NotCapable\n", 0], end.stderr);
   }

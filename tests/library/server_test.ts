@@ -59,6 +59,14 @@ Deno.test("RhinoServer writes no line unless it is given a log, which gets them 
   assert.deepEqual([stdout, stderr, exit], ["", "", 0]);
 });
 
+Deno.test("RhinoServer goes on although its log fails", async () => {
+  const log = () => {
+    throw new Error("no space for lines");
+  };
+  await using server = await RhinoServer.start({ endpoint: "memory://", log });
+  assert.match(await health(server.url), /true/);
+});
+
 Deno.test("RhinoServer leaves the signals of the process alone", async () => {
   const code = `
     import { RhinoServer } from "@rhino/rhino";
