@@ -11,10 +11,9 @@ COPY deno.json deno.lock LICENSE ./
 COPY backends backends
 COPY gen gen
 COPY src src
-# Everything that is imported is fetched now, at the locked versions, and nothing at run time. Workers are no imports, so
-# each is named.
+# Everything that is imported is fetched now, at the locked versions, and nothing at run time. No import leads to Workers.
 ENV DENO_DIR=/app/.deno
-RUN deno cache --frozen src/main.ts src/auth/bcrypt_worker.ts backends/sqlite/checkpoint_worker.ts \
+RUN deno cache --frozen src/main.ts src/*/*worker.ts backends/*/*worker.ts \
   && mkdir -p /data/db
 
 # The same Deno without a shell or anything else to run.

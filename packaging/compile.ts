@@ -9,8 +9,16 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
-/** No import leads to them. A test finds them in the sources. */
-const WORKERS = ["src/auth/bcrypt_worker.ts", "backends/sqlite/checkpoint_worker.ts"];
+/** Workers, to which no import leads. */
+function workers(): string[] {
+  return ["src", "backends"].flatMap((top) =>
+    foldersIn(`${ROOT}${top}`).flatMap((folder) =>
+      [...Deno.readDirSync(`${ROOT}${top}/${folder}`)]
+        .filter(({ name }) => name.endsWith("worker.ts"))
+        .map(({ name }) => `${top}/${folder}/${name}`)
+    )
+  );
+}
 
 /**
  * Folders of packages that are no code of theirs. Deno 2.9.6 reads every file of a package as a program, and numbers, a
@@ -50,7 +58,7 @@ async function output(args: string[]): Promise<string> {
 }
 
 // Before the cache is looked into, all of it has to be there.
-await output(["cache", "--quiet", "--frozen", "src/main.ts", ...WORKERS]);
+await output(["cache", "--quiet", "--frozen", "src/main.ts", ...workers()]);
 const args = [
   "compile",
   `--config=${ROOT}deno.json`,
@@ -60,7 +68,7 @@ const args = [
   "--no-prompt",
   "--v8-flags=--min-semi-space-size=4,--max-semi-space-size=8",
   "--exclude-unused-npm",
-  ...WORKERS.map((path) => `--include=${path}`),
+  ...workers().map((path) => `--include=${path}`),
   ...(await excluded()).map((path) => `--exclude=${path}`),
   "--output=dist/rhino",
   ...Deno.args,

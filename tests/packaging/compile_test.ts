@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { temporaryFolder } from "../cli/rhino_process.ts";
 import { runCommand } from "../support/databases/client_command.ts";
 import { executable } from "../support/databases/executables.ts";
-import { readText, ROOT } from "../tidy/source_tree.ts";
+import { ROOT } from "../tidy/source_tree.ts";
 import { workerModules } from "./worker_modules.ts";
 
 /** What `deno info --json` tells. */
@@ -74,10 +74,4 @@ Deno.test("deno task compile: every module, Worker and package is in the executa
   assert.deepEqual(missingPackages, []);
   // Of tests alone.
   for (const name of ["etcd3", "fast-check"]) assert.ok(!isEmbedded(name), name);
-});
-
-Deno.test("packaging/compile.ts names the Workers that there are", () => {
-  const [, list = ""] = /const WORKERS = \[(.*?)\]/s.exec(readText("packaging/compile.ts")) ?? [];
-  const named = [...list.matchAll(/"([^"]+)"/g)].map(([, path]) => path);
-  assert.deepEqual(named.sort(), workerModules());
 });
