@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import project from "../../deno.json" with { type: "json" };
-import { SUBCOMMANDS } from "../../src/cli/subcommands.ts";
 import { temporaryFolder } from "../cli/rhino_process.ts";
 import { makeCertificates } from "../support/certificates.ts";
 import { runCommand } from "../support/databases/client_command.ts";
@@ -11,6 +10,7 @@ import { ROOT } from "../tidy/source_tree.ts";
 import { Container } from "./container.ts";
 import { buildImage, type Image } from "./image.ts";
 import { whyNoContainers } from "./namespaces.ts";
+import { workerModules } from "./worker_modules.ts";
 
 const WHY_NOT = whyNoContainers() ?? await whyNoOracle();
 
@@ -105,14 +105,18 @@ async function offlineModules(image: Image, volume: string): Promise<void> {
     assert.equal(code, 0, stderr);
     assert.match(stdout, output);
   }
-  // Each begins: what it says of missing arguments is its own, and not Deno's of a module that is not there.
-  for (const name of Object.keys(SUBCOMMANDS)) {
-    const { stdout, stderr } = await Container.run({
-      image,
-      volume,
-      args: [name, "--no-such-flag"],
-    });
-    assert.match(stdout + stderr, /^Cannot [^\n]*--no-such-flag[^\n]*\n$/, name);
+  // What is imported only when it is asked for is there as well: subcommands, backends, Workers.
+  await using container = await Container.start({ image, volume, args: ["--endpoint=memory://"] });
+  await container.address();
+  for (const path of ["src/main.ts", ...workerModules()]) {
+    const info = ["deno", "info", "--json", "--config=/app/deno.json", `/app/${path}`];
+    const { code, stdout, stderr } = await container.exec(info);
+    assert.equal(code, 0, stderr);
+    const { modules } = JSON.parse(stdout) as {
+      readonly modules: readonly { readonly specifier: string; readonly error?: string }[];
+    };
+    assert.ok(modules.some(({ specifier }) => specifier === `file:///app/${path}`));
+    assert.deepEqual(modules.filter(({ error }) => error !== undefined), []);
   }
 }
 
