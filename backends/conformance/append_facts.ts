@@ -23,6 +23,7 @@ const HIGH_REVISION = 2 ** 40;
 export const appendFacts: readonly Fact[] = [
   {
     name: "a new store stands at index 0, revision 1, and is not compacted",
+    see: "Head, FIRST_HEAD, Backend.clusterId",
     async check({ backend }) {
       assert.deepEqual(await backend.head(), FIRST_HEAD);
       assert.notEqual(backend.clusterId, 0n);
@@ -31,6 +32,7 @@ export const appendFacts: readonly Fact[] = [
   },
   {
     name: "append() answers the head it made, and so does every later call",
+    see: "Backend.head, Loaded.head",
     async check(subject) {
       const { backend } = subject;
       const rows = [putRow(bytes("a"), { revision: 2 }), putRow(bytes("b"), { revision: 3 })];
@@ -50,6 +52,7 @@ export const appendFacts: readonly Fact[] = [
   },
   {
     name: "append() of a batch without rows moves the index alone",
+    see: "Batch.head, Head.index",
     async check(subject) {
       await append(subject);
       const head = await append(subject, { compactRevision: 1 });
@@ -60,6 +63,7 @@ export const appendFacts: readonly Fact[] = [
   },
   {
     name: "the head tells which batch changed a record last, and which a lease",
+    see: "Head.recordsIndex, Head.leasesIndex",
     async check(subject) {
       await append(subject, { records: [{ name: "r", value: bytes("x") }] });
       await append(subject, { leases: [{ id: 1n, state: { ttl: 9, remainingMs: 9_000 } }] });
@@ -70,6 +74,7 @@ export const appendFacts: readonly Fact[] = [
   },
   {
     name: "append() rejects a base that is not the head and writes nothing",
+    see: "Batch.base, Backend.append",
     async check(subject) {
       const { backend } = subject;
       await append(subject, { rows: [putRow(bytes("a"), { revision: 2 })] });
@@ -100,6 +105,7 @@ export const appendFacts: readonly Fact[] = [
   },
   {
     name: "append() lets exactly one of two batches for the same index through",
+    see: "Backend.append, BackendErrorKind",
     async check({ backend }) {
       const head = await backend.head();
       const outcomes = await Promise.allSettled(
@@ -118,6 +124,7 @@ export const appendFacts: readonly Fact[] = [
   },
   {
     name: "append() makes the last row of each key in the batch current",
+    see: "Batch.rows",
     async check(subject) {
       const [a, b, c] = [bytes("a"), bytes("b"), bytes("c")];
       await append(subject, {
@@ -140,6 +147,7 @@ export const appendFacts: readonly Fact[] = [
   },
   {
     name: "append() takes many rows of one revision",
+    see: "Capabilities.batchRowsMax, Batch.rows",
     async check(subject) {
       const rows = Array.from(
         { length: MANY_ROWS },
@@ -155,6 +163,7 @@ export const appendFacts: readonly Fact[] = [
   },
   {
     name: "append() takes many revisions of one key",
+    see: "Batch.rows",
     async check(subject) {
       const key = bytes("k");
       const rows = Array.from({ length: 1_000 }, (_, at) => putRow(key, { revision: at + 2 }));
@@ -166,6 +175,7 @@ export const appendFacts: readonly Fact[] = [
   },
   {
     name: "a value of 1.5 MB comes back unchanged, also after reopening",
+    see: "LogRow.kv",
     async check(subject) {
       const value = new Uint8Array(LARGE_VALUE_BYTES);
       for (let at = 0; at < value.length; at++) value[at] = (at * 31 + (at >> 8)) & 0xff;
@@ -181,6 +191,7 @@ export const appendFacts: readonly Fact[] = [
   },
   {
     name: "append() does not keep the arrays it was given",
+    see: "Backend (bytes go in and out unchanged)",
     async check(subject) {
       const row = putRow(bytes("a"), { revision: 2 });
       const record = bytes("record");
@@ -197,6 +208,7 @@ export const appendFacts: readonly Fact[] = [
   },
   {
     name: "append() takes high revisions",
+    see: "REVISION_MAX, LogRow.revision",
     async check(subject) {
       const row = putRow(bytes("a"), { revision: HIGH_REVISION, sub: 7 });
       await append(subject, { rows: [row] });
@@ -213,6 +225,7 @@ export const appendFacts: readonly Fact[] = [
   },
   {
     name: "outcome() tells what was applied from what was not, and both from what may yet come",
+    see: "Backend.outcome, Outcome",
     async check(subject) {
       const base = await subject.backend.head();
       const [first, rival] = [batchAt(base), batchAt(base)];

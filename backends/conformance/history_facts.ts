@@ -17,6 +17,7 @@ import {
 export const historyFacts: readonly Fact[] = [
   {
     name: "history() gives every field of a row as it was appended",
+    see: "HistoryRow, LogRow",
     async check(subject) {
       const rows = [
         putRow(bytes("a"), { revision: 2, lease: -(2n ** 63n) }),
@@ -38,6 +39,7 @@ export const historyFacts: readonly Fact[] = [
   },
   {
     name: "history() tells what the revision before left, whatever else a row's revision did",
+    see: "HistoryRow.prevKv",
     async check(subject) {
       const [old, fresh] = [bytes("old"), bytes("new")];
       const before = putRow(old, { revision: 2 });
@@ -57,6 +59,7 @@ export const historyFacts: readonly Fact[] = [
   },
   {
     name: "history() excludes `after`, includes `upTo`, and is complete through the head at most",
+    see: "HistoryQuery.after, HistoryQuery.upTo, HistoryPage.through",
     async check(subject) {
       const rows = [2, 3, 4, 5].map((revision) => putRow(bytes("a"), { revision }));
       await append(subject, { rows });
@@ -72,6 +75,7 @@ export const historyFacts: readonly Fact[] = [
   },
   {
     name: "history() ends with the revision in which it reaches its rows, never within one",
+    see: "HistoryQuery.rowsMax, HistoryPage.rows",
     async check(subject) {
       const rows: LogRow[] = [];
       for (let revision = 2; revision < 60; revision++) {
@@ -88,6 +92,7 @@ export const historyFacts: readonly Fact[] = [
   },
   {
     name: "history() ends with the revision in which it reaches its bytes",
+    see: "HistoryQuery.bytesMax, HistoryPage.rows",
     async check(subject) {
       const rows: LogRow[] = [];
       for (let revision = 2; revision < 40; revision++) {
@@ -103,6 +108,7 @@ export const historyFacts: readonly Fact[] = [
   },
   {
     name: "history() tells whether it holds a batch that was seen before",
+    see: "HistoryQuery.since, HistoryPage.hasSince",
     async check(subject) {
       const { backend } = subject;
       const start = await backend.head();
@@ -120,6 +126,7 @@ export const historyFacts: readonly Fact[] = [
   },
   {
     name: "history() is exact for random histories, with what each revision found",
+    see: "HistoryPage.rows, HistoryRow.prevKv",
     rollsDice: true,
     async check(subject, dice) {
       const model = new Model();

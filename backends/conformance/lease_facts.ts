@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { LeaseChange, LeaseRow } from "../contract.ts";
+import { delay } from "./delay.ts";
 import {
   append,
   assertSameBytes,
@@ -17,10 +18,15 @@ const LEAST_ID = -(2n ** 63n);
 const GREATEST_ID = 2n ** 63n - 1n;
 /** etcd's longest TTL. */
 const LONGEST_TTL = 9_000_000_000;
+/** Of real time; less than the gap that counts. */
+const PASSED_MS = 1_200;
+/** What a busy machine may need from one call to the next. */
+const SLOW_MS = 3_000;
 
 export const leaseFacts: readonly Fact[] = [
   {
     name: "leases() puts those that expire first in front and stops at its limit",
+    see: "Backend.leases",
     async check(subject) {
       const remaining = [30_000, 10_000, 20_000, 40_000];
       const leases = remaining.map((ms, at) => grant(BigInt(at + 1), ms / 1_000));
@@ -31,6 +37,7 @@ export const leaseFacts: readonly Fact[] = [
   },
   {
     name: "a lease id may be any 64-bit integer",
+    see: "LeaseRow.id, Backend.leaseKeys",
     async check(subject) {
       const all = [LEAST_ID, -1n, 1n, 2n ** 53n + 1n, GREATEST_ID];
       await append(subject, { leases: all.map((id, at) => grant(id, at + 5)) });
@@ -47,6 +54,7 @@ export const leaseFacts: readonly Fact[] = [
   },
   {
     name: "a lease keeps its TTL and may be changed and removed",
+    see: "LeaseRow.ttl, LeaseChange.state",
     async check(subject) {
       await append(subject, { leases: [grant(1n, LONGEST_TTL), grant(2n, 5)] });
       assert.equal((await leaseOf(subject, 1n))?.ttl, LONGEST_TTL);
@@ -60,6 +68,7 @@ export const leaseFacts: readonly Fact[] = [
   },
   {
     name: "a lease's time runs by the clock, below zero too",
+    see: "LeaseRow.remainingMs, OpenOptions.now",
     movesClock: true,
     async check(subject) {
       await append(subject, { leases: [grant(1n, 5)] });
@@ -77,6 +86,7 @@ export const leaseFacts: readonly Fact[] = [
   },
   {
     name: "a lease's time stands still in a gap that is too long, and runs on behind it",
+    see: "LeaseChange, OpenOptions.leaseGapMs",
     movesClock: true,
     async check(subject) {
       await append(subject, { leases: [grant(1n, 60), grant(2n, 60)] });
@@ -98,6 +108,7 @@ export const leaseFacts: readonly Fact[] = [
   },
   {
     name: "a batch that resumes leases leaves out a short gap too",
+    see: "Batch.resumesLeases",
     movesClock: true,
     async check(subject) {
       await append(subject, { leases: [grant(1n, 60)] });
@@ -113,7 +124,44 @@ export const leaseFacts: readonly Fact[] = [
     },
   },
   {
+    name: "a lease's time runs by whatever clock the store has",
+    see: "LeaseRow.remainingMs",
+    async check(subject) {
+      await append(subject, { leases: [grant(1n, 60), grant(2n, 30)] });
+      const before = await remainingOf(subject);
+      await delay(subject, PASSED_MS);
+      const after = await remainingOf(subject);
+      for (const [at, ms] of after.entries()) {
+        const passedMs = (before[at] ?? 0) - ms;
+        assert.ok(
+          passedMs >= 0.9 * PASSED_MS && passedMs < PASSED_MS + SLOW_MS,
+          `${PASSED_MS} ms after it was granted, lease ${at + 1} has lost ${passedMs} ms`,
+        );
+      }
+      assert.ok((before[0] ?? 0) <= 60_000, "no lease has more time than it was granted");
+    },
+  },
+  {
+    name: "a lease's time stands still in a gap that is too long, whatever clock the store has",
+    see: "LeaseChange, OpenOptions.leaseGapMs",
+    async check(subject) {
+      await subject.reopen({ leaseGapMs: PASSED_MS / 4 });
+      await append(subject, { leases: [grant(1n, 60)] });
+      await delay(subject, PASSED_MS);
+      const [inGap = 0] = await remainingOf(subject);
+      await append(subject);
+      const [behindGap = 0] = await remainingOf(subject);
+      for (const [ms, when] of [[inGap, "within"], [behindGap, "behind"]] as const) {
+        assert.ok(
+          ms <= 60_000 && ms >= 60_000 - PASSED_MS / 2,
+          `${when} a gap of ${PASSED_MS} ms, longer than leaseGapMs, a lease of 60 s has ${ms} ms left`,
+        );
+      }
+    },
+  },
+  {
     name: "leaseKeys() gives the live keys attached now, in key order, as they are now",
+    see: "Backend.leaseKeys",
     async check(subject) {
       const lease = 9n;
       const b = putRow(bytes("b"), { revision: 2, lease });
@@ -134,6 +182,21 @@ export const leaseFacts: readonly Fact[] = [
     },
   },
 ];
+
+/** The times left of leases 1 and 2, by `load` and `leases` alike. */
+async function remainingOf(subject: Subject): Promise<number[]> {
+  const query = { keys: [], leases: [1n, 2n], records: [], revision: 0 };
+  const loaded = (await subject.backend.load(query)).leases.flatMap((lease) => lease ?? []);
+  const { leases } = await subject.backend.leases(9);
+  for (const { id, remainingMs } of leases) {
+    const before = loaded.find((lease) => lease.id === id)?.remainingMs ?? NaN;
+    assert.ok(
+      before - remainingMs >= 0 && before - remainingMs < SLOW_MS,
+      `lease ${id} has ${before} ms left by load(), and then ${remainingMs} ms by leases()`,
+    );
+  }
+  return loaded.map(({ remainingMs }) => remainingMs);
+}
 
 function grant(id: bigint, ttl: number): LeaseChange {
   return { id, state: { ttl, remainingMs: ttl * 1_000 } };

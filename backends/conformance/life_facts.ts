@@ -14,11 +14,15 @@ import {
   putRow,
   range,
   type Subject,
+  SUITE_MEMBERS,
 } from "./subject.ts";
+
+const [first, , greatest] = SUITE_MEMBERS;
 
 export const lifeFacts: readonly Fact[] = [
   {
     name: "reopening finds the same store",
+    see: "Backend.clusterId, Backend.close",
     rollsDice: true,
     async check(subject, dice) {
       const model = new Model();
@@ -40,6 +44,7 @@ export const lifeFacts: readonly Fact[] = [
   },
   {
     name: "a closed backend answers `unavailable`, and closing twice does no harm",
+    see: "BackendErrorKind, Backend.close",
     async check(subject) {
       const { backend } = subject;
       const head = await append(subject, { rows: [putRow(bytes("a"), { revision: 2 })] });
@@ -68,6 +73,7 @@ export const lifeFacts: readonly Fact[] = [
   },
   {
     name: "closing during use settles every call, and what was acknowledged stays",
+    see: "Backend.close",
     async check(subject) {
       const { backend } = subject;
       const head = await backend.head();
@@ -89,26 +95,28 @@ export const lifeFacts: readonly Fact[] = [
   },
   {
     name: "announce() answers those who are there, and leave() takes it back",
+    see: "Backend.announce, Backend.leave",
     async check(subject) {
       const { backend } = subject;
-      const own = { id: 2n ** 64n - 1n, info: bytes("own\0") };
+      const own = { id: greatest, info: bytes("own\0") };
       const { head, members } = await backend.announce(own, 60_000);
       assert.deepEqual(head, await backend.head());
       assert.deepEqual(members.map(({ id }) => id), [own.id]);
       assertSameBytes(members.map(({ info }) => info), [own.info]);
       if (!backend.capabilities.exclusive) {
-        await backend.announce({ id: 1n, info: bytes("other") }, 60_000);
+        await backend.announce({ id: first, info: bytes("other") }, 60_000);
         const both = await backend.announce({ ...own, info: bytes("changed") }, 60_000);
-        assert.deepEqual(both.members.map(({ id }) => id), [1n, own.id]);
+        assert.deepEqual(both.members.map(({ id }) => id), [first, own.id]);
         assertSameBytes(both.members.map(({ info }) => info), [bytes("other"), bytes("changed")]);
       }
-      await backend.leave(1n);
+      await backend.leave(first);
       const left = await backend.announce(own, 60_000);
       assert.deepEqual(left.members.map(({ id }) => id), [own.id]);
     },
   },
   {
     name: "changes() ends when its signal is aborted",
+    see: "Backend.changes",
     async check({ backend }) {
       for (const abortsBefore of [true, false]) {
         const controller = new AbortController();
@@ -121,6 +129,7 @@ export const lifeFacts: readonly Fact[] = [
   },
   {
     name: "size() grows with what is stored and holds at least what is in use",
+    see: "Size.inUse, Size.empty",
     async check(subject) {
       const before = await subject.backend.size();
       assert.equal(before.empty, before.total, "a new store is empty");
@@ -136,6 +145,7 @@ export const lifeFacts: readonly Fact[] = [
   },
   {
     name: "defragment() gives trimmed space back and keeps everything else",
+    see: "Backend.defragment",
     async check(subject) {
       const value = new Uint8Array(100_000).fill(5);
       for (let revision = 2; revision < 60; revision++) {

@@ -25,6 +25,7 @@ const SIZES = [0, 1, 120, 500, 850, 880, 900, 905, 910, 915, 920, 925, 930, 935,
 export const rangeFacts: readonly Fact[] = [
   {
     name: "range() orders keys as unsigned bytes and takes them as they are",
+    see: "Backend (bytes are ordered as unsigned bytes), RangePage.kvs",
     async check(subject) {
       const rows = AWKWARD_KEYS.map((key, sub) => putRow(key, { revision: 2, sub })).reverse();
       await append(subject, { rows });
@@ -40,6 +41,7 @@ export const rangeFacts: readonly Fact[] = [
   },
   {
     name: "range() excludes its end, and an interval that ends where it starts is empty",
+    see: "KeySpan.end",
     async check(subject) {
       const [a, b] = [putRow(bytes("a"), { revision: 2 }), putRow(bytes("b"), { revision: 3 })];
       await append(subject, { rows: [a, b] });
@@ -57,6 +59,7 @@ export const rangeFacts: readonly Fact[] = [
   },
   {
     name: "range() stops at its limit and tells whether there is more",
+    see: "RangeQuery.limit, RangePage.more",
     async check(subject) {
       const rows = Array.from(
         { length: 200 },
@@ -77,6 +80,7 @@ export const rangeFacts: readonly Fact[] = [
   },
   {
     name: "range() may end with the row that reaches the bytes, never before it",
+    see: "RangeQuery.bytesMax, RangePage.more",
     async check(subject) {
       const rows = Array.from({ length: 50 }, (_, sub) => {
         const value = new Uint8Array(sub % 7 === 0 ? 50_000 : 100);
@@ -93,6 +97,7 @@ export const rangeFacts: readonly Fact[] = [
   },
   {
     name: "values of every size come whole, in whatever way a key is read, and shrink and grow",
+    see: "LogRow.kv, LogRow.metaSize",
     async check(subject) {
       const lease = 7n;
       await append(subject, { leases: [{ id: lease, state: { ttl: 60, remainingMs: 60_000 } }] });
@@ -108,6 +113,7 @@ export const rangeFacts: readonly Fact[] = [
   },
   {
     name: "range() of keys only gives each kv whole or cut before its value",
+    see: "RangeQuery.keysOnly, LogRow.metaSize",
     async check(subject) {
       const rows = [
         putRow(bytes("a"), { revision: 2, value: new Uint8Array(300) }),
@@ -129,6 +135,7 @@ export const rangeFacts: readonly Fact[] = [
   },
   {
     name: "range(), count() and load() are exact at every revision of random histories",
+    see: "Backend.range, Backend.count, LoadQuery.revision",
     rollsDice: true,
     async check(subject, dice) {
       const model = new Model();
@@ -140,6 +147,7 @@ export const rangeFacts: readonly Fact[] = [
   },
   {
     name: "range() and count() are of one moment, whatever is written meanwhile",
+    see: "Backend (each answer is of one snapshot)",
     async check(subject) {
       const keys = Array.from({ length: MANY_KEYS }, (_, at) => bytes(`k${100_000 + at}`));
       await append(subject, { rows: keys.map((key, sub) => putRow(key, { revision: 2, sub })) });
@@ -167,6 +175,7 @@ export const rangeFacts: readonly Fact[] = [
   },
   {
     name: "count() is exact over many deleted keys and a key that was deleted often",
+    see: "Backend.count",
     async check(subject) {
       const keys = Array.from({ length: 9_000 }, (_, at) => bytes(`k${100_000 + at}`));
       await append(subject, { rows: keys.map((key, sub) => putRow(key, { revision: 2, sub })) });
@@ -191,6 +200,7 @@ export const rangeFacts: readonly Fact[] = [
   },
   {
     name: "range() packs what it would list, or lists it",
+    see: "RangeQuery.packed, PackedKvs",
     async check(subject) {
       // Around each step of a length's varint, up to what is too large to be packed with others.
       const sizes = [0, 90, 100, 110, 127, 128, 3_000, 16_383, 16_384, 16_500, 3_000_000];
@@ -214,6 +224,7 @@ export const rangeFacts: readonly Fact[] = [
   },
   {
     name: "load() answers in the order of the question, with null where there is nothing",
+    see: "Loaded.kvs, Loaded.leases, Loaded.records",
     async check(subject) {
       const a = putRow(bytes("a"), { revision: 2 });
       const b = putRow(bytes("b"), { revision: 2, sub: 1 });

@@ -24,6 +24,7 @@ const HEAD = Number.MAX_SAFE_INTEGER;
 export const trimFacts: readonly Fact[] = [
   {
     name: "trim() of a store that was never compacted has nothing to do",
+    see: "Backend.trim, TrimResult.done",
     async check(subject) {
       await append(subject, { rows: [2, 3].map((revision) => putRow(bytes("a"), { revision })) });
       assert.deepEqual(await subject.backend.trim({ upTo: HEAD, rowsMax: 9 }), {
@@ -35,6 +36,7 @@ export const trimFacts: readonly Fact[] = [
   },
   {
     name: "trim() keeps what stands at the compact revision, and a tombstone exactly there",
+    see: "Backend.trim",
     async check(subject) {
       const key = bytes("a");
       const rows = [
@@ -65,6 +67,7 @@ export const trimFacts: readonly Fact[] = [
   },
   {
     name: "trim() that is overtaken by a compaction leaves no tombstone behind",
+    see: "Backend.trim, TrimQuery.upTo",
     async check(subject) {
       const rows = [
         putRow(bytes("a"), { revision: 2 }),
@@ -83,6 +86,7 @@ export const trimFacts: readonly Fact[] = [
   },
   {
     name: "trim() up to a compact revision leaves what only a later one lets go",
+    see: "TrimQuery.upTo",
     async check(subject) {
       const [a, b] = [bytes("a"), bytes("b")];
       const rows = [
@@ -113,6 +117,7 @@ export const trimFacts: readonly Fact[] = [
   },
   {
     name: "trim() that is continued with another bound stays exact",
+    see: "Backend.trim, TrimQuery.upTo",
     rollsDice: true,
     async check(subject, dice) {
       const model = new Model();
@@ -139,6 +144,7 @@ export const trimFacts: readonly Fact[] = [
   },
   {
     name: "trim() counts what it removed and looks at no more rows than it was allowed",
+    see: "TrimQuery.rowsMax, TrimResult.removed",
     async check(subject) {
       const rows = Array.from({ length: 100 }, (_, at) => putRow(bytes("a"), { revision: at + 2 }));
       await append(subject, { rows, compactRevision: 101 });
@@ -150,6 +156,7 @@ export const trimFacts: readonly Fact[] = [
   },
   {
     name: "trim() leaves every read at or above the compact revision as it was",
+    see: "Backend.trim, Backend.range",
     rollsDice: true,
     async check(subject, dice) {
       const model = new Model();
@@ -170,6 +177,7 @@ export const trimFacts: readonly Fact[] = [
   },
   {
     name: "trim() goes on after reopening where it stopped",
+    see: "Backend.trim",
     async check(subject) {
       const rows = Array.from({ length: 60 }, (_, at) => putRow(bytes("a"), { revision: at + 2 }));
       await append(subject, { rows, compactRevision: 61 });

@@ -61,3 +61,14 @@ CREATE VIEW s.rhino_history AS
       WHEN octet_length(kv) - cut <= 16386 THEN 4 ELSE 5 END), 'escape') END AS value, lease
   FROM s.rhino_log`,
 } as const;
+
+/** Drops what is made above; the schema stays. */
+export const REMOVAL_SQL = [
+  `DROP VIEW IF EXISTS ${namesMade("VIEW")}`,
+  `DROP TABLE IF EXISTS ${namesMade("TABLE")}`,
+].join(";\n");
+
+function namesMade(kind: "TABLE" | "VIEW"): string {
+  const statement = new RegExp(`CREATE ${kind} (s\\.rhino_\\w+)`, "g");
+  return [...SCHEMA_SQL.tables.matchAll(statement)].map(([, name]) => name).join(", ");
+}

@@ -7,7 +7,7 @@
  * where their value begins. Each statement is one snapshot; what it begins with is the head of that snapshot.
  */
 
-import { SCHEMA_SQL } from "./schema.ts";
+import { REMOVAL_SQL, SCHEMA_SQL } from "./schema.ts";
 
 /** Bits of a log id that number the changes within a revision. The texts below repeat it as a literal. */
 export const SUB_BITS = 21;
@@ -258,6 +258,7 @@ const TEXTS = {
   beginCreation: `BEGIN; SELECT pg_advisory_xact_lock(7521961703208546)`,
   createSchema: SCHEMA_SQL.namespace,
   createTables: SCHEMA_SQL.tables,
+  removeStore: REMOVAL_SQL,
   createHead:
     `INSERT INTO s.rhino_head (only_row, idx, revision, compact_revision, records_idx, leases_idx, batch_id,
       cluster_id, appended_at, lease_pause, schema_version)
