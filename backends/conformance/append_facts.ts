@@ -1,7 +1,7 @@
 /** `append`, `head` and `outcome`. */
 
 import assert from "node:assert/strict";
-import { BackendError, FIRST_HEAD } from "../contract.ts";
+import { FIRST_HEAD } from "../contract.ts";
 import {
   append,
   assertFails,
@@ -40,14 +40,14 @@ export const appendFacts: readonly Fact[] = [
       assert.deepEqual(head, { ...FIRST_HEAD, index: 1, revision: 3, batchId: head.batchId });
       const load = { keys: [], leases: [], records: [], revision: 0 };
       const span = { start: bytes(""), end: null, revision: 0 };
-      assert.deepEqual(await backend.head(), head);
-      assert.deepEqual((await backend.load(load)).head, head);
-      assert.deepEqual((await range(backend)).head, head);
-      assert.deepEqual((await backend.count(span)).head, head);
-      assert.deepEqual((await history(backend)).head, head);
-      assert.deepEqual((await backend.leaseKeys(1n)).head, head);
-      assert.deepEqual((await backend.leases(1)).head, head);
-      assert.deepEqual((await backend.records("")).head, head);
+      assert.deepEqual(await backend.head(), head, "head()");
+      assert.deepEqual((await backend.load(load)).head, head, "the head of load()");
+      assert.deepEqual((await range(backend)).head, head, "the head of range()");
+      assert.deepEqual((await backend.count(span)).head, head, "the head of count()");
+      assert.deepEqual((await history(backend)).head, head, "the head of history()");
+      assert.deepEqual((await backend.leaseKeys(1n)).head, head, "the head of leaseKeys()");
+      assert.deepEqual((await backend.leases(1)).head, head, "the head of leases()");
+      assert.deepEqual((await backend.records("")).head, head, "the head of records()");
     },
   },
   {
@@ -69,7 +69,7 @@ export const appendFacts: readonly Fact[] = [
       await append(subject, { leases: [{ id: 1n, state: { ttl: 9, remainingMs: 9_000 } }] });
       await append(subject);
       const { recordsIndex, leasesIndex } = await (await subject.reopen()).head();
-      assert.deepEqual([recordsIndex, leasesIndex], [1, 2]);
+      assert.deepEqual([recordsIndex, leasesIndex], [1, 2], "recordsIndex and leasesIndex");
     },
   },
   {
@@ -93,12 +93,13 @@ export const appendFacts: readonly Fact[] = [
           records: [{ name: "r", value: bytes("x") }],
           compactRevision: 2,
         });
-        await assertFails(backend.append(batch), "conflict");
+        const what = `append() at index ${base.index} and batch id "${base.batchId}"`;
+        await assertFails(backend.append(batch), "conflict", what);
       }
-      assert.deepEqual(await backend.head(), head);
-      assert.equal((await range(backend)).kvs.length, 1);
-      assert.deepEqual((await backend.leases(9)).leases, []);
-      assert.deepEqual((await backend.records("")).records, []);
+      assert.deepEqual(await backend.head(), head, "head(), after what was rejected");
+      assert.equal((await range(backend)).kvs.length, 1, "keys");
+      assert.deepEqual((await backend.leases(9)).leases, [], "leases");
+      assert.deepEqual((await backend.records("")).records, [], "records");
       const all = await history(backend);
       assert.deepEqual(all.rows.map((row) => row.revision), [2]);
     },
@@ -113,11 +114,11 @@ export const appendFacts: readonly Fact[] = [
           backend.append(batchAt(head, { rows: [putRow(bytes(key), { revision: 2 })] }))
         ),
       );
-      assert.equal(outcomes.filter(({ status }) => status === "fulfilled").length, 1);
+      const applied = outcomes.filter(({ status }) => status === "fulfilled").length;
+      assert.equal(applied, 1, "appends at one head that were let through");
       for (const outcome of outcomes) {
         if (outcome.status === "fulfilled") continue;
-        assert.ok(outcome.reason instanceof BackendError);
-        assert.equal(outcome.reason.kind, "conflict");
+        await assertFails(Promise.reject(outcome.reason), "conflict", "an append that lost");
       }
       assert.equal((await range(backend)).kvs.length, 1);
     },
@@ -230,15 +231,17 @@ export const appendFacts: readonly Fact[] = [
       const base = await subject.backend.head();
       const [first, rival] = [batchAt(base), batchAt(base)];
       const before = await subject.backend.outcome(first.head);
+      const { exclusive } = subject.backend.capabilities;
       assert.ok(
-        before === "unknown" ||
-          (subject.backend.capabilities.exclusive && before === "not-applied"),
+        before === "unknown" || (exclusive && before === "not-applied"),
+        `outcome() of a batch that may yet come is "${before}", expected "unknown"`,
       );
       await subject.backend.append(first);
-      await assertFails(subject.backend.append(rival), "conflict");
-      assert.equal(await subject.backend.outcome(first.head), "applied");
-      assert.equal(await subject.backend.outcome(rival.head), "not-applied");
-      assert.equal(await (await subject.reopen()).outcome(first.head), "applied");
+      await assertFails(subject.backend.append(rival), "conflict", "append() of a rival");
+      assert.equal(await subject.backend.outcome(first.head), "applied", "of what was applied");
+      assert.equal(await subject.backend.outcome(rival.head), "not-applied", "of its rival");
+      const reopened = await subject.reopen();
+      assert.equal(await reopened.outcome(first.head), "applied", "after reopening");
     },
   },
 ];

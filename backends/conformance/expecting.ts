@@ -12,14 +12,33 @@ export function assertSameBytes(
   expected: readonly (Uint8Array | null)[],
   what = "",
 ): void {
-  const found = actual.map(hexOf);
-  const wanted = expected.map(hexOf);
-  const length = Math.max(found.length, wanted.length);
-  const at = Array.from({ length }, (_, at) => at).find((at) => found[at] !== wanted[at]);
+  assertSameTexts(actual.map(hexOf), expected.map(hexOf), { what, show });
+}
+
+export interface TextsOptions {
+  /** What they are; empty if the fact's name says so. */
+  readonly what?: string;
+  readonly show?: (text: string) => string;
+}
+
+/** Compares lists, one of each pair after the other, and tells the first difference. */
+export function assertSameTexts(
+  actual: readonly string[],
+  expected: readonly string[],
+  { what = "", show = (text) => text }: TextsOptions = {},
+): void {
+  const length = Math.max(actual.length, expected.length);
+  const at = Array.from({ length }, (_, at) => at).find((at) => actual[at] !== expected[at]);
   if (at === undefined) return;
+  const [found, wanted] = [actual[at], expected[at]].map((text) =>
+    text === undefined ? "none" : show(text)
+  );
+  const counts = actual.length === expected.length
+    ? `${length} in all`
+    : `${actual.length} in all, expected ${expected.length}`;
   throw new AssertionError({
-    message: `${what === "" ? "" : `${what}: `}number ${at + 1} of ${found.length} is ` +
-      `${show(found[at])}, expected ${show(wanted[at])} (number ${at + 1} of ${wanted.length})`,
+    message: `${what === "" ? "" : `${what}: `}number ${at + 1} (${counts}): ` +
+      `found ${found}, expected ${wanted}`,
   });
 }
 
@@ -27,12 +46,20 @@ function hexOf(value: Uint8Array | null): string {
   return value === null ? "null" : value.toHex();
 }
 
-function show(hex: string | undefined): string {
-  if (hex === undefined) return "missing";
+function show(hex: string): string {
   if (hex === "null") return hex;
-  const size = hex.length / 2;
-  const rest = size > BYTES_SHOWN ? `… (${size} bytes)` : "";
-  return `0x${hex.slice(0, 2 * BYTES_SHOWN)}${rest}`;
+  const bytes = Uint8Array.fromHex(hex);
+  const isCut = bytes.length > BYTES_SHOWN;
+  const shown = isCut ? bytes.subarray(0, BYTES_SHOWN) : bytes;
+  return `0x${shown.toHex()}${isCut ? `… (${bytes.length} bytes)` : ""}${keyIn(bytes)}`;
+}
+
+/** The key of a kv, which its message begins with; nothing if the bytes are something else. */
+function keyIn(bytes: Uint8Array): string {
+  const [tag, size = 0] = bytes;
+  const isKv = tag === 0x0a && size < 0x80 && bytes[size + 2] !== undefined;
+  if (!isKv) return "";
+  return ` (key ${JSON.stringify(new TextDecoder().decode(bytes.subarray(2, size + 2)))})`;
 }
 
 /**
@@ -42,7 +69,7 @@ function show(hex: string | undefined): string {
 export function assertFails(
   promise: Promise<unknown>,
   kind: BackendErrorKind,
-  what = "the call",
+  what = "a call",
 ): Promise<void> {
   const asserted = promise.then(
     () => assert.fail(`${what} resolved; a BackendError of kind "${kind}" is promised`),
@@ -53,7 +80,7 @@ export function assertFails(
 }
 
 /** That something failed with what the contract names. */
-export function assertKind(error: unknown, kind: BackendErrorKind, what = "the call"): void {
+function assertKind(error: unknown, kind: BackendErrorKind, what: string): void {
   if (!(error instanceof BackendError)) {
     if (error instanceof Error && error.name === "BackendError") {
       assert.fail(

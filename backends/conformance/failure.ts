@@ -42,6 +42,7 @@ function textOfAssertion(error: AssertionError): string {
 function show(value: unknown): string {
   return inspect(value, {
     breakLength: Infinity,
+    compact: true,
     depth: 4,
     maxArrayLength: 12,
     maxStringLength: 80,

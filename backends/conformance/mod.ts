@@ -15,5 +15,6 @@ export {
   type FactResult,
   runConformance,
 } from "./running.ts";
+export { within } from "./within.ts";
 export { SUITE_MEMBERS } from "./subject.ts";
 export { ConformanceStopped, type TestStore } from "./trying.ts";

@@ -52,7 +52,8 @@ export const rangeFacts: readonly Fact[] = [
         for (const end of [a.key, bytes("A")]) {
           const page = await range(backend, { start: a.key, end, revision });
           assert.deepEqual([page.kvs, page.more], [[], false]);
-          assert.equal((await backend.count({ start: a.key, end, revision })).count, 0);
+          const { count } = await backend.count({ start: a.key, end, revision });
+          assert.equal(count, 0, "count() of an empty interval");
         }
       }
     },
@@ -124,11 +125,13 @@ export const rangeFacts: readonly Fact[] = [
       for (const revision of [0, 2]) {
         const query = { revision, keysOnly: true, end: bytes("c") };
         const { kvs } = await range(subject.backend, query);
-        assert.equal(kvs.length, rows.length);
+        assert.equal(kvs.length, rows.length, "kvs");
         kvs.forEach((kv, at) => {
           const row = rows[at];
-          assert.ok(row !== undefined && [row.metaSize, row.kv.length].includes(kv.length));
-          assertSameBytes([kv], [row.kv.subarray(0, kv.length)]);
+          const sizes = [row?.metaSize, row?.kv.length];
+          const message = `a kv of ${kv.length} bytes: whole or cut it has ${sizes.join(" or ")}`;
+          assert.ok(sizes.includes(kv.length), message);
+          assertSameBytes([kv], [row?.kv.subarray(0, kv.length) ?? null]);
         });
       }
     },
@@ -163,10 +166,11 @@ export const rangeFacts: readonly Fact[] = [
       const expected = [MANY_KEYS, MANY_KEYS - 2, MANY_KEYS - 1, MANY_KEYS];
       const { head, count } = await newest;
       assert.equal(count, expected[head.revision - 2], `at revision ${head.revision}`);
-      assert.equal((await older).count, MANY_KEYS);
+      assert.equal((await older).count, MANY_KEYS, "count() at revision 2");
       const page = await newestPage;
-      assert.equal(page.kvs.length, expected[page.head.revision - 2]);
-      assert.equal((await olderPage).kvs.length, MANY_KEYS);
+      const { revision } = page.head;
+      assert.equal(page.kvs.length, expected[revision - 2], `kvs at revision ${revision}`);
+      assert.equal((await olderPage).kvs.length, MANY_KEYS, "kvs at revision 2");
       for (const [at, keysThen] of expected.entries()) {
         const again = await subject.backend.count({ ...everything, revision: at + 2 });
         assert.equal(again.count, keysThen, `at revision ${at + 2}`);
@@ -214,7 +218,7 @@ export const rangeFacts: readonly Fact[] = [
             const query = { start, end, limit };
             const listed = await range(subject.backend, query);
             const page = await range(subject.backend, { ...query, packed: true });
-            assert.equal(page.more, listed.more);
+            assert.equal(page.more, listed.more, "more of a packed page");
             if (page.packed === null) assertSameBytes(page.kvs, listed.kvs);
             else assertPacked(page.packed, listed);
           }
@@ -283,10 +287,10 @@ async function assertReadInEveryWay(
 
 /** Each kv as field 2 of a message, in order. */
 function assertPacked(packed: PackedKvs, { kvs, more }: RangePage): void {
-  assert.equal(packed.count, kvs.length);
+  assert.equal(packed.count, kvs.length, "count of a packed page");
   const found: Uint8Array[] = [];
   for (let at = 0; at < packed.bytes.length;) {
-    assert.equal(packed.bytes[at++], 0x12);
+    assert.equal(packed.bytes[at++], 0x12, "the byte before each kv of a packed page");
     let size = 0;
     for (let shift = 0, byte = 0x80; byte >= 0x80; shift += 7) {
       byte = packed.bytes[at++] ?? 0;
@@ -294,8 +298,8 @@ function assertPacked(packed: PackedKvs, { kvs, more }: RangePage): void {
     }
     found.push(packed.bytes.subarray(at, at += size));
   }
-  assertSameBytes(found, kvs);
-  assert.equal(packed.lastKey !== null, more);
+  assertSameBytes(found, kvs, "kvs of a packed page");
+  assert.equal(packed.lastKey !== null, more, "whether a packed page names its last key");
   if (packed.lastKey !== null) assert.ok(kvs.at(-1)?.toHex().includes(packed.lastKey.toHex()));
 }
 
@@ -316,11 +320,11 @@ async function assertReadsAt(
     const expected = model.live(span, at).map(({ kv }) => kv);
     const page = await range(backend, { ...span, revision });
     assertSameBytes(page.kvs, expected, `range at revision ${revision}`);
-    assert.equal(page.more, false);
+    assert.equal(page.more, false, `more at revision ${revision}`);
     const limit = 1 + dice.below(5);
     const short = await range(backend, { ...span, revision, limit });
     assertSameBytes(short.kvs, expected.slice(0, limit), `limited range at ${revision}`);
-    assert.equal(short.more, expected.length > limit);
+    assert.equal(short.more, expected.length > limit, `more of a limited range at ${revision}`);
     const { count } = await backend.count({ ...span, revision });
     assert.equal(count, expected.length, `count at revision ${revision}`);
   }
@@ -341,7 +345,7 @@ async function assertPaging(
     const page = await range(backend, { revision, bytesMax, start });
     const sizes = page.kvs.map((kv) => kv.length);
     const total = sizes.reduce((sum, size) => sum + size, 0);
-    assert.ok(page.kvs.length > 0);
+    assert.ok(page.kvs.length > 0, "a page has at least one row");
     if (page.more) assert.ok(total >= bytesMax, "a page that ends early has reached its bytes");
     paged.push(...page.kvs);
     more = page.more;

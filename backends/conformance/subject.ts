@@ -146,4 +146,4 @@ export function range(backend: Backend, query: Partial<RangeQuery> = {}): Promis
   });
 }
 
-export { assertFails, assertKind, assertSameBytes } from "./expecting.ts";
+export { assertFails, assertSameBytes, assertSameTexts } from "./expecting.ts";

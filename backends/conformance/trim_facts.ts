@@ -59,9 +59,10 @@ export const trimFacts: readonly Fact[] = [
       for (const [compactRevision, revisions] of left) {
         await append(subject, { compactRevision });
         await trimAll(subject, 2);
-        assert.deepEqual((await logOf(subject)).map((row) => row.revision), revisions);
+        const found = (await logOf(subject)).map((row) => row.revision);
+        assert.deepEqual(found, revisions, `revisions left, compacted at ${compactRevision}`);
         const again = await subject.backend.trim({ upTo: compactRevision, rowsMax: 1 });
-        assert.deepEqual(again, { removed: 0, done: true, isBusy: false });
+        assert.deepEqual(again, { removed: 0, done: true, isBusy: false }, "a trim after the last");
       }
     },
   },
@@ -78,7 +79,8 @@ export const trimFacts: readonly Fact[] = [
       ];
       await append(subject, { rows, compactRevision: 3 });
       // Up to the tombstone, which stands exactly at the compact revision and so stays for now.
-      assert.equal((await subject.backend.trim({ upTo: HEAD, rowsMax: 2 })).done, false);
+      const { done } = await subject.backend.trim({ upTo: HEAD, rowsMax: 2 });
+      assert.equal(done, false, "done, after 2 of 4 rows");
       await append(subject, { compactRevision: 4 });
       await trimAll(subject, 2);
       assertSameRows(await logOf(subject), rows.slice(2));
@@ -110,8 +112,9 @@ export const trimFacts: readonly Fact[] = [
       ];
       for (const [upTo, revisions] of left) {
         await trimAll(subject, 1, upTo);
-        assert.deepEqual((await logOf(subject)).map((row) => row.revision), revisions);
-        assert.equal((await subject.backend.trim({ upTo, rowsMax: 1 })).done, true);
+        const found = (await logOf(subject)).map((row) => row.revision);
+        assert.deepEqual(found, revisions, `revisions left, trimmed up to ${upTo}`);
+        assert.equal((await subject.backend.trim({ upTo, rowsMax: 1 })).done, true, "done");
       }
     },
   },
@@ -149,9 +152,9 @@ export const trimFacts: readonly Fact[] = [
       const rows = Array.from({ length: 100 }, (_, at) => putRow(bytes("a"), { revision: at + 2 }));
       await append(subject, { rows, compactRevision: 101 });
       const first = await subject.backend.trim({ upTo: HEAD, rowsMax: 10 });
-      assert.equal(first.done, false);
-      assert.ok(first.removed <= 10);
-      assert.equal(first.removed + await trimAll(subject, 10), 99);
+      assert.equal(first.done, false, "done, after 10 of 100 rows");
+      assert.ok(first.removed <= 10, `a step of 10 rows removed ${first.removed}`);
+      assert.equal(first.removed + await trimAll(subject, 10), 99, "rows removed in all");
     },
   },
   {
@@ -193,7 +196,7 @@ export const trimFacts: readonly Fact[] = [
         if (result.done) break;
         await subject.reopen();
       }
-      assert.equal(removed, 59);
+      assert.equal(removed, 59, "rows removed in all");
     },
   },
 ];

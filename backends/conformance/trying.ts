@@ -2,6 +2,7 @@
 
 import { type Backend, BackendError, type OpenOptions } from "../contract.ts";
 import { Dice } from "./dice.ts";
+import { within } from "./within.ts";
 import { type Fact, NotApplicable, OPEN_OPTIONS, type Subject } from "./subject.ts";
 
 /** One store, which the suite opens, closes, and opens again. */
@@ -42,9 +43,9 @@ export async function tryFact(fact: Fact, trial: Trial): Promise<void> {
   const opened = new OpenedStore(store, log);
   const errors: unknown[] = [];
   const note = (error: unknown) => void errors.push(error);
-  await inTime(checkFact(fact, { opened, seed }), factMsMax, "the fact").catch(note);
-  await inTime(opened.close(), END_MS_MAX, "closing the backend").catch(note);
-  await inTime(store.remove(), END_MS_MAX, "removing the store").catch(note);
+  await within(checkFact(fact, { opened, seed }), factMsMax, "the fact").catch(note);
+  await within(opened.close(), END_MS_MAX, "closing the backend").catch(note);
+  await within(store.remove(), END_MS_MAX, "removing the store").catch(note);
   // What came first says most, but nothing can be tried any more where the store is another's.
   const stop = errors.find((error) => error instanceof ConformanceStopped);
   if (errors.length > 0) throw stop ?? errors[0];
@@ -109,21 +110,5 @@ class OpenedStore implements Subject {
         if (!(error instanceof BackendError)) throw error;
       });
     }
-  }
-}
-
-/** @throws {Error} that says what did not end */
-async function inTime(work: Promise<void>, ms: number, what: string): Promise<void> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => reject(new Error(`${what} did not end within ${ms / 1_000} s`)),
-    ms,
-  );
-  // What comes of it later is nobody's.
-  work.catch(() => {});
-  try {
-    await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

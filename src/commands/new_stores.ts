@@ -7,6 +7,7 @@ import {
   ConformanceStopped,
   SUITE_MEMBERS,
   type TestStore,
+  within,
 } from "../../backends/conformance/mod.ts";
 import {
   type Backend,
@@ -18,6 +19,8 @@ import { LEASE_GAP_MS } from "../limits.ts";
 
 /** How long ago another server may have announced itself to count as being there. */
 const ALIVE_MS = 60_000;
+/** More than any store needs to be opened, and to be removed. */
+const LOOK_MS_MAX = 90_000;
 
 export interface StorePlace {
   readonly module: BackendModule;
@@ -42,8 +45,11 @@ export async function createNewStores(
   }
   const removeStore = (options: OpenOptions) => module.remove?.(endpoint, options);
   const options = firstOptions();
-  await closing(await module.open(endpoint, options), assertNew);
-  await removeStore(options);
+  const look = async () => {
+    await closing(await module.open(endpoint, options), assertNew);
+    await removeStore(options);
+  };
+  await within(look(), LOOK_MS_MAX, "looking for a place for new stores");
   return { createStore: () => Promise.resolve(newStore({ module, endpoint }, removeStore)) };
 }
 
