@@ -85,6 +85,24 @@ Deno.test("tidy: only the registry names a backend, and imports it when it is as
   assertNone(violations);
 });
 
+Deno.test("tidy: what authors of backends import by URL needs no names of deno.json", () => {
+  const byPath = new Map(MODULES.map((module) => [module.path, module]));
+  const { exports } = project;
+  const doors = [exports["./contract"], exports["./kit"], exports["./conformance"]];
+  const reached = new Set(doors.map((path) => path.slice(2)));
+  // A set gives what is added while it is walked, too.
+  for (const path of reached) {
+    for (const { path: target } of byPath.get(path)?.imports ?? []) reached.add(target);
+  }
+  assert.ok(reached.has("backends/conformance/trim_facts.ts"));
+  assertNone(
+    [...reached].flatMap((path) =>
+      (byPath.get(path)?.externals ?? []).filter((name) => !name.startsWith("node:"))
+        .map((name) => `${path} imports ${name}`)
+    ),
+  );
+});
+
 Deno.test("tidy: files have at most 400 lines and functions at most 70", () => {
   const violations: string[] = [];
   for (const { path, text, functions } of MODULES) {

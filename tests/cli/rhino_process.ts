@@ -13,6 +13,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Default: the repository. */
   readonly cwd?: string;
+  /** For `runRhino`: the longest that the run may take. */
+  readonly msMax?: number;
 }
 
 export interface RunResult {
@@ -30,14 +32,16 @@ export function cleanEnv(env: Readonly<Record<string, string>> = {}): Record<str
 }
 
 /** Runs Rhino until it ends by itself. */
-export async function runRhino({ args, env, cwd = ROOT }: RunOptions): Promise<RunResult> {
+export async function runRhino(
+  { args, env, cwd = ROOT, msMax = RUN_MS_MAX }: RunOptions,
+): Promise<RunResult> {
   const output = await new Deno.Command(Deno.execPath(), {
     args: denoArgs(args),
     cwd,
     env: cleanEnv(env),
     clearEnv: true,
     stdin: "null",
-    signal: AbortSignal.timeout(RUN_MS_MAX),
+    signal: AbortSignal.timeout(msMax),
   }).output();
   const decoder = new TextDecoder();
   return {

@@ -229,6 +229,7 @@ const SHARING: readonly Mutant[] = [
     wrong: "never tells of changes",
     foundBy: "changes() wakes",
     change: () => ({
+      // deno-lint-ignore require-yield -- that is what is wrong with it
       async *changes(signal) {
         if (signal.aborted) return;
         await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
