@@ -141,7 +141,14 @@ export class ShelfBackend implements Backend {
       clockMs: found.nowMs - leaseTime.pauseMs,
     });
     writes.set(layout.HEAD, layout.encodeJson({ head: batch.head, clusterId, leaseTime }));
-    await this.#shelf.commit({ checks: [[layout.HEAD, found.headText]], writes: [...writes] });
+    try {
+      await this.#shelf.commit({ checks: [[layout.HEAD, found.headText]], writes: [...writes] });
+    } catch (error) {
+      if (!(error instanceof BackendError) || error.kind !== "conflict") throw error;
+      // `fetch` sends a request once more where a connection that it had kept open breaks: the head may have been moved
+      // by the first time.
+      if (await this.outcome(batch.head) !== "applied") throw error;
+    }
     this.#poll.appended(batch.head.batchId);
   }
 
