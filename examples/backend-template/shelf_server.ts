@@ -2,7 +2,7 @@
  * Shelf, a toy database for the template: ordered keys, conditional commits, and snapshots that can be read for five
  * seconds. It holds everything in memory, and with `--file` each commit is on disk before it is answered.
  *
- *     deno run --allow-net --allow-read --allow-write shelf_server.ts --port 4100 [--file shelf.log]
+ *     deno run --allow-net --allow-read --allow-write shelf_server.ts --listen 127.0.0.1:4100 [--file shelf.log]
  *
  * `POST /NAME/read`, `/NAME/commit`, `/NAME/size`, `/NAME/compact` and `/NAME/remove` take and give JSON. A key is text of
  * one character for each byte, a value is base64.
@@ -219,7 +219,7 @@ if (import.meta.main) {
   const valueOf = (flag: string) => Deno.args[Deno.args.indexOf(flag) + 1];
   const path = Deno.args.includes("--file") ? valueOf("--file") : undefined;
   const { addr } = serveShelves({
-    port: Number(valueOf("--port") ?? 4_100),
+    port: Number(valueOf("--listen")?.split(":").at(-1) ?? 4_100),
     ...(path === undefined ? {} : { path }),
   });
   const ready = `Shelf is ready to serve client requests at http://127.0.0.1:${addr.port}\n`;

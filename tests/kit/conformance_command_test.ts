@@ -98,7 +98,7 @@ Deno.test("conformance refuses a store that a server has open", async () => {
 });
 
 Deno.test("conformance tries the facts that --filter names, and answers --json for machines", async () => {
-  const args = ["memory://", "--filter", "leases()", "--json", "--seed=5"];
+  const args = ["memory://", "--name", "other", "--filter", "leases()", "--json", "--seed=5"];
   const { code, stdout } = await conformance(...args);
   assert.equal(code, 0);
   const { facts, ...report } = JSON.parse(stdout);
