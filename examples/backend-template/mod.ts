@@ -1,7 +1,8 @@
 /**
  * A backend for Rhino, as a template: a complete one, for a toy store of ordered keys (`shelf_server.ts`).
  *
- *     rhino --backend shelf=./mod.ts --endpoint shelf://127.0.0.1:4100/mine
+ *     deno bundle --output shelf.js mod.ts
+ *     rhino --backend shelf=./shelf.js --endpoint shelf://127.0.0.1:4100/mine
  *
  * To make it yours, begin with `shelf.ts`, then `layout.ts` if your store has no ordered keys; README.md tells more.
  */
