@@ -173,6 +173,11 @@ export interface Capabilities {
   readonly keySizeMax: number;
   /** Most log rows in one batch. The engine refuses a single request that needs more. */
   readonly batchRowsMax: number;
+  /**
+   * Nothing is kept once the backend is closed: a store for tests. Default: all is. The engine takes no notice; the
+   * conformance suite ends a fact where it would open the store again.
+   */
+  readonly isEphemeral?: boolean;
 }
 
 /**

@@ -22,6 +22,9 @@ const DOORS = new Set([
   ...Object.values(project.exports).map((path) => path.slice(2)),
 ]);
 
+/** Folders of `backends/` that are none. */
+const NO_BACKENDS = new Set(["backends/sql/", "backends/conformance/"]);
+
 const FILES = allFiles();
 const MODULES: readonly Module[] = FILES
   .filter((path) => path.endsWith(".ts") && !path.startsWith("gen/"))
@@ -74,12 +77,30 @@ Deno.test("tidy: only the registry names a backend, and imports it when it is as
   for (const { path, imports } of MODULES.filter(({ path }) => isShipped(path))) {
     for (const target of imports) {
       const folder = /^backends\/[^/]+\//.exec(target.path)?.[0];
-      if (folder === undefined || path.startsWith(folder) || folder === "backends/sql/") continue;
+      if (folder === undefined || path.startsWith(folder) || NO_BACKENDS.has(folder)) continue;
       if (path === "backends/registry.ts" && target.isDynamic) continue;
       violations.push(`${path} names the backend ${target.path}`);
     }
   }
   assertNone(violations);
+});
+
+Deno.test("tidy: what authors of backends import by URL needs no names of deno.json", () => {
+  const byPath = new Map(MODULES.map((module) => [module.path, module]));
+  const { exports } = project;
+  const doors = [exports["./contract"], exports["./kit"], exports["./conformance"]];
+  const reached = new Set(doors.map((path) => path.slice(2)));
+  // A set gives what is added while it is walked, too.
+  for (const path of reached) {
+    for (const { path: target } of byPath.get(path)?.imports ?? []) reached.add(target);
+  }
+  assert.ok(reached.has("backends/conformance/trim_facts.ts"));
+  assertNone(
+    [...reached].flatMap((path) =>
+      (byPath.get(path)?.externals ?? []).filter((name) => !name.startsWith("node:"))
+        .map((name) => `${path} imports ${name}`)
+    ),
+  );
 });
 
 Deno.test("tidy: files have at most 400 lines and functions at most 70", () => {

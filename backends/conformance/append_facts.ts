@@ -1,7 +1,7 @@
 /** `append`, `head` and `outcome`. */
 
 import assert from "node:assert/strict";
-import { BackendError, FIRST_HEAD } from "../contract.ts";
+import { FIRST_HEAD } from "../contract.ts";
 import {
   append,
   assertFails,
@@ -23,6 +23,7 @@ const HIGH_REVISION = 2 ** 40;
 export const appendFacts: readonly Fact[] = [
   {
     name: "a new store stands at index 0, revision 1, and is not compacted",
+    see: "Head, FIRST_HEAD, Backend.clusterId",
     async check({ backend }) {
       assert.deepEqual(await backend.head(), FIRST_HEAD);
       assert.notEqual(backend.clusterId, 0n);
@@ -31,6 +32,7 @@ export const appendFacts: readonly Fact[] = [
   },
   {
     name: "append() answers the head it made, and so does every later call",
+    see: "Backend.head, Loaded.head",
     async check(subject) {
       const { backend } = subject;
       const rows = [putRow(bytes("a"), { revision: 2 }), putRow(bytes("b"), { revision: 3 })];
@@ -38,18 +40,19 @@ export const appendFacts: readonly Fact[] = [
       assert.deepEqual(head, { ...FIRST_HEAD, index: 1, revision: 3, batchId: head.batchId });
       const load = { keys: [], leases: [], records: [], revision: 0 };
       const span = { start: bytes(""), end: null, revision: 0 };
-      assert.deepEqual(await backend.head(), head);
-      assert.deepEqual((await backend.load(load)).head, head);
-      assert.deepEqual((await range(backend)).head, head);
-      assert.deepEqual((await backend.count(span)).head, head);
-      assert.deepEqual((await history(backend)).head, head);
-      assert.deepEqual((await backend.leaseKeys(1n)).head, head);
-      assert.deepEqual((await backend.leases(1)).head, head);
-      assert.deepEqual((await backend.records("")).head, head);
+      assert.deepEqual(await backend.head(), head, "head()");
+      assert.deepEqual((await backend.load(load)).head, head, "the head of load()");
+      assert.deepEqual((await range(backend)).head, head, "the head of range()");
+      assert.deepEqual((await backend.count(span)).head, head, "the head of count()");
+      assert.deepEqual((await history(backend)).head, head, "the head of history()");
+      assert.deepEqual((await backend.leaseKeys(1n)).head, head, "the head of leaseKeys()");
+      assert.deepEqual((await backend.leases(1)).head, head, "the head of leases()");
+      assert.deepEqual((await backend.records("")).head, head, "the head of records()");
     },
   },
   {
     name: "append() of a batch without rows moves the index alone",
+    see: "Batch.head, Head.index",
     async check(subject) {
       await append(subject);
       const head = await append(subject, { compactRevision: 1 });
@@ -60,16 +63,18 @@ export const appendFacts: readonly Fact[] = [
   },
   {
     name: "the head tells which batch changed a record last, and which a lease",
+    see: "Head.recordsIndex, Head.leasesIndex",
     async check(subject) {
       await append(subject, { records: [{ name: "r", value: bytes("x") }] });
       await append(subject, { leases: [{ id: 1n, state: { ttl: 9, remainingMs: 9_000 } }] });
       await append(subject);
       const { recordsIndex, leasesIndex } = await (await subject.reopen()).head();
-      assert.deepEqual([recordsIndex, leasesIndex], [1, 2]);
+      assert.deepEqual([recordsIndex, leasesIndex], [1, 2], "recordsIndex and leasesIndex");
     },
   },
   {
     name: "append() rejects a base that is not the head and writes nothing",
+    see: "Batch.base, Backend.append",
     async check(subject) {
       const { backend } = subject;
       await append(subject, { rows: [putRow(bytes("a"), { revision: 2 })] });
@@ -88,18 +93,20 @@ export const appendFacts: readonly Fact[] = [
           records: [{ name: "r", value: bytes("x") }],
           compactRevision: 2,
         });
-        await assertFails(backend.append(batch), "conflict");
+        const what = `append() at index ${base.index} and batch id "${base.batchId}"`;
+        await assertFails(backend.append(batch), "conflict", what);
       }
-      assert.deepEqual(await backend.head(), head);
-      assert.equal((await range(backend)).kvs.length, 1);
-      assert.deepEqual((await backend.leases(9)).leases, []);
-      assert.deepEqual((await backend.records("")).records, []);
+      assert.deepEqual(await backend.head(), head, "head(), after what was rejected");
+      assert.equal((await range(backend)).kvs.length, 1, "keys");
+      assert.deepEqual((await backend.leases(9)).leases, [], "leases");
+      assert.deepEqual((await backend.records("")).records, [], "records");
       const all = await history(backend);
       assert.deepEqual(all.rows.map((row) => row.revision), [2]);
     },
   },
   {
     name: "append() lets exactly one of two batches for the same index through",
+    see: "Backend.append, BackendErrorKind",
     async check({ backend }) {
       const head = await backend.head();
       const outcomes = await Promise.allSettled(
@@ -107,17 +114,18 @@ export const appendFacts: readonly Fact[] = [
           backend.append(batchAt(head, { rows: [putRow(bytes(key), { revision: 2 })] }))
         ),
       );
-      assert.equal(outcomes.filter(({ status }) => status === "fulfilled").length, 1);
+      const applied = outcomes.filter(({ status }) => status === "fulfilled").length;
+      assert.equal(applied, 1, "appends at one head that were let through");
       for (const outcome of outcomes) {
         if (outcome.status === "fulfilled") continue;
-        assert.ok(outcome.reason instanceof BackendError);
-        assert.equal(outcome.reason.kind, "conflict");
+        await assertFails(Promise.reject(outcome.reason), "conflict", "an append that lost");
       }
       assert.equal((await range(backend)).kvs.length, 1);
     },
   },
   {
     name: "append() makes the last row of each key in the batch current",
+    see: "Batch.rows",
     async check(subject) {
       const [a, b, c] = [bytes("a"), bytes("b"), bytes("c")];
       await append(subject, {
@@ -140,6 +148,7 @@ export const appendFacts: readonly Fact[] = [
   },
   {
     name: "append() takes many rows of one revision",
+    see: "Capabilities.batchRowsMax, Batch.rows",
     async check(subject) {
       const rows = Array.from(
         { length: MANY_ROWS },
@@ -155,6 +164,7 @@ export const appendFacts: readonly Fact[] = [
   },
   {
     name: "append() takes many revisions of one key",
+    see: "Batch.rows",
     async check(subject) {
       const key = bytes("k");
       const rows = Array.from({ length: 1_000 }, (_, at) => putRow(key, { revision: at + 2 }));
@@ -166,6 +176,7 @@ export const appendFacts: readonly Fact[] = [
   },
   {
     name: "a value of 1.5 MB comes back unchanged, also after reopening",
+    see: "LogRow.kv",
     async check(subject) {
       const value = new Uint8Array(LARGE_VALUE_BYTES);
       for (let at = 0; at < value.length; at++) value[at] = (at * 31 + (at >> 8)) & 0xff;
@@ -181,6 +192,7 @@ export const appendFacts: readonly Fact[] = [
   },
   {
     name: "append() does not keep the arrays it was given",
+    see: "Backend (bytes go in and out unchanged)",
     async check(subject) {
       const row = putRow(bytes("a"), { revision: 2 });
       const record = bytes("record");
@@ -197,6 +209,7 @@ export const appendFacts: readonly Fact[] = [
   },
   {
     name: "append() takes high revisions",
+    see: "REVISION_MAX, LogRow.revision",
     async check(subject) {
       const row = putRow(bytes("a"), { revision: HIGH_REVISION, sub: 7 });
       await append(subject, { rows: [row] });
@@ -213,19 +226,22 @@ export const appendFacts: readonly Fact[] = [
   },
   {
     name: "outcome() tells what was applied from what was not, and both from what may yet come",
+    see: "Backend.outcome, Outcome",
     async check(subject) {
       const base = await subject.backend.head();
       const [first, rival] = [batchAt(base), batchAt(base)];
       const before = await subject.backend.outcome(first.head);
+      const { exclusive } = subject.backend.capabilities;
       assert.ok(
-        before === "unknown" ||
-          (subject.backend.capabilities.exclusive && before === "not-applied"),
+        before === "unknown" || (exclusive && before === "not-applied"),
+        `outcome() of a batch that may yet come is "${before}", expected "unknown"`,
       );
       await subject.backend.append(first);
-      await assertFails(subject.backend.append(rival), "conflict");
-      assert.equal(await subject.backend.outcome(first.head), "applied");
-      assert.equal(await subject.backend.outcome(rival.head), "not-applied");
-      assert.equal(await (await subject.reopen()).outcome(first.head), "applied");
+      await assertFails(subject.backend.append(rival), "conflict", "append() of a rival");
+      assert.equal(await subject.backend.outcome(first.head), "applied", "of what was applied");
+      assert.equal(await subject.backend.outcome(rival.head), "not-applied", "of its rival");
+      const reopened = await subject.reopen();
+      assert.equal(await reopened.outcome(first.head), "applied", "after reopening");
     },
   },
 ];

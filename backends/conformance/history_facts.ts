@@ -6,6 +6,7 @@ import { growHistory, Model } from "./model.ts";
 import {
   append,
   assertSameBytes,
+  assertSameTexts,
   bytes,
   type Fact,
   history,
@@ -17,6 +18,7 @@ import {
 export const historyFacts: readonly Fact[] = [
   {
     name: "history() gives every field of a row as it was appended",
+    see: "HistoryRow, LogRow",
     async check(subject) {
       const rows = [
         putRow(bytes("a"), { revision: 2, lease: -(2n ** 63n) }),
@@ -30,7 +32,7 @@ export const historyFacts: readonly Fact[] = [
       await append(subject, { rows });
       const page = await history(subject.backend);
       assertSameRows(page.rows, rows);
-      assert.equal(page.through, 5);
+      assert.equal(page.through, 5, "through");
       const prevKvs = page.rows.map(({ prevKv }) => prevKv);
       const [first, second] = rows;
       assertSameBytes(prevKvs, [null, null, null, first?.kv, second?.kv, null, null].map(orNull));
@@ -38,6 +40,7 @@ export const historyFacts: readonly Fact[] = [
   },
   {
     name: "history() tells what the revision before left, whatever else a row's revision did",
+    see: "HistoryRow.prevKv",
     async check(subject) {
       const [old, fresh] = [bytes("old"), bytes("new")];
       const before = putRow(old, { revision: 2 });
@@ -53,25 +56,30 @@ export const historyFacts: readonly Fact[] = [
       assertSameRows(page.rows, rows);
       const prevKvs = page.rows.map(({ prevKv }) => prevKv);
       assertSameBytes(prevKvs, [null, before.kv, null, null, before.kv]);
+      const without = await history(subject.backend, { withPrev: false });
+      const none = without.rows.map(({ prevKv }) => prevKv);
+      assertSameBytes(none, rows.map(() => null), "prevKv where it is not wanted");
     },
   },
   {
     name: "history() excludes `after`, includes `upTo`, and is complete through the head at most",
+    see: "HistoryQuery.after, HistoryQuery.upTo, HistoryPage.through",
     async check(subject) {
       const rows = [2, 3, 4, 5].map((revision) => putRow(bytes("a"), { revision }));
       await append(subject, { rows });
       const some = await history(subject.backend, { after: 2, upTo: 4 });
       assertSameRows(some.rows, rows.slice(1, 3));
-      assert.equal(some.through, 4);
+      assert.equal(some.through, 4, "through");
       const beyond = await history(subject.backend, { after: 4, upTo: 99 });
       assertSameRows(beyond.rows, rows.slice(3));
-      assert.equal(beyond.through, 5);
+      assert.equal(beyond.through, 5, "through");
       const nothing = await history(subject.backend, { after: 5, upTo: 99 });
-      assert.deepEqual([nothing.rows, nothing.through], [[], 5]);
+      assert.deepEqual([nothing.rows, nothing.through], [[], 5], "rows and through");
     },
   },
   {
     name: "history() ends with the revision in which it reaches its rows, never within one",
+    see: "HistoryQuery.rowsMax, HistoryPage.rows",
     async check(subject) {
       const rows: LogRow[] = [];
       for (let revision = 2; revision < 60; revision++) {
@@ -88,6 +96,7 @@ export const historyFacts: readonly Fact[] = [
   },
   {
     name: "history() ends with the revision in which it reaches its bytes",
+    see: "HistoryQuery.bytesMax, HistoryPage.rows",
     async check(subject) {
       const rows: LogRow[] = [];
       for (let revision = 2; revision < 40; revision++) {
@@ -103,6 +112,7 @@ export const historyFacts: readonly Fact[] = [
   },
   {
     name: "history() tells whether it holds a batch that was seen before",
+    see: "HistoryQuery.since, HistoryPage.hasSince",
     async check(subject) {
       const { backend } = subject;
       const start = await backend.head();
@@ -110,16 +120,23 @@ export const historyFacts: readonly Fact[] = [
       for (let count = 0; count < 5; count++) heads.push(await append(subject));
       const holds = async (since: HistoryQuery["since"]) =>
         (await history(subject.backend, { since })).hasSince;
-      for (const since of [null, ...heads]) assert.equal(await holds(since), true);
+      for (const since of [null, ...heads]) {
+        assert.equal(await holds(since), true, `hasSince for batch ${since?.index} of five`);
+      }
       const last = heads.at(-1) ?? start;
-      assert.equal(await holds({ ...last, batchId: "of another history" }), false);
-      assert.equal(await holds({ index: last.index + 1, batchId: "lost" }), false);
+      const other = { ...last, batchId: "of another history" };
+      assert.equal(await holds(other), false, "hasSince for another batch of the same index");
+      const lost = { index: last.index + 1, batchId: "lost" };
+      assert.equal(await holds(lost), false, "hasSince for a batch behind the head");
       await subject.reopen();
-      for (const since of heads) assert.equal(await holds(since), true);
+      for (const since of heads) {
+        assert.equal(await holds(since), true, `hasSince for batch ${since.index}, reopened`);
+      }
     },
   },
   {
     name: "history() is exact for random histories, with what each revision found",
+    see: "HistoryPage.rows, HistoryRow.prevKv",
     rollsDice: true,
     async check(subject, dice) {
       const model = new Model();
@@ -145,8 +162,11 @@ async function readInPages(
     const page = await history(subject.backend, { after, upTo: end, rowsMax, bytesMax });
     const last = page.rows.at(-1);
     assert.ok(page.through > after, "a page moves on");
-    assert.ok(page.rows.every((row) => row.revision > after && row.revision <= page.through));
-    if (page.through < end) assert.equal(page.through, last?.revision);
+    assert.ok(
+      page.rows.every((row) => row.revision > after && row.revision <= page.through),
+      `rows of revisions above ${after}, up to \`through\``,
+    );
+    if (page.through < end) assert.equal(page.through, last?.revision, "through");
     const before = page.rows.filter((row) => row.revision !== last?.revision);
     const size = before.reduce((sum, row) => sum + row.kv.length, 0);
     assert.ok(before.length < rowsMax && size < bytesMax, "no revision follows a limit");
@@ -157,12 +177,13 @@ async function readInPages(
 }
 
 export function assertSameRows(actual: readonly LogRow[], expected: readonly LogRow[]): void {
-  assert.equal(actual.map(describe).join("\n"), expected.map(describe).join("\n"));
+  assertSameTexts(actual.map(describe), expected.map(describe), { what: "rows of the log" });
 }
 
 function describe(row: LogRow): string {
   const { revision, sub, key, kv, metaSize, tombstone, lease } = row;
-  return [revision, sub, key.toHex(), kv.toHex(), metaSize, tombstone, lease].join(" ");
+  const bytes = `key 0x${key.toHex()} kv 0x${kv.toHex()}`;
+  return `${revision}/${sub} ${bytes} metaSize ${metaSize} tombstone ${tombstone} lease ${lease}`;
 }
 
 function orNull(kv: Uint8Array | null | undefined): Uint8Array | null {

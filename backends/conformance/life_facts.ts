@@ -14,11 +14,15 @@ import {
   putRow,
   range,
   type Subject,
+  SUITE_MEMBERS,
 } from "./subject.ts";
+
+const [first, , greatest] = SUITE_MEMBERS;
 
 export const lifeFacts: readonly Fact[] = [
   {
     name: "reopening finds the same store",
+    see: "Backend.clusterId, Backend.close",
     rollsDice: true,
     async check(subject, dice) {
       const model = new Model();
@@ -31,8 +35,11 @@ export const lifeFacts: readonly Fact[] = [
       });
       const before = await everythingOf(subject);
       await subject.reopen();
-      assert.deepEqual(await everythingOf(subject), before);
-      assert.equal(subject.backend.clusterId, clusterId);
+      const after = await everythingOf(subject);
+      for (const [name, answer] of Object.entries(before)) {
+        assert.deepEqual(after[name], answer, `${name}, reopened`);
+      }
+      assert.equal(subject.backend.clusterId, clusterId, "clusterId, reopened");
       await growHistory(subject, model, { dice, batches: 3 });
       const live = model.live({ start: new Uint8Array(), end: null }, model.revision);
       assertSameBytes((await range(subject.backend)).kvs, live.map(({ kv }) => kv));
@@ -40,34 +47,38 @@ export const lifeFacts: readonly Fact[] = [
   },
   {
     name: "a closed backend answers `unavailable`, and closing twice does no harm",
+    see: "BackendErrorKind, Backend.close",
     async check(subject) {
       const { backend } = subject;
       const head = await append(subject, { rows: [putRow(bytes("a"), { revision: 2 })] });
       await backend.close();
       await backend.close();
       const load = { keys: [bytes("a")], leases: [], records: [], revision: 0 };
-      const calls = [
-        () => backend.head(),
-        () => backend.load(load),
-        () => range(backend),
-        () => backend.count({ start: bytes(""), end: null, revision: 0 }),
-        () => history(backend),
-        () => backend.leaseKeys(1n),
-        () => backend.leases(1),
-        () => backend.records(""),
-        () => backend.append(batchAt(head)),
-        () => backend.outcome({ index: 1, batchId: "x" }),
-        () => backend.trim({ upTo: Number.MAX_SAFE_INTEGER, rowsMax: 1 }),
-        () => backend.size(),
-        () => backend.defragment(),
-        () => backend.announce({ id: 1n, info: bytes("") }, 1_000),
-        () => backend.leave(1n),
-      ];
-      for (const call of calls) await assertFails(call(), "unavailable");
+      const calls = {
+        head: () => backend.head(),
+        load: () => backend.load(load),
+        range: () => range(backend),
+        count: () => backend.count({ start: bytes(""), end: null, revision: 0 }),
+        history: () => history(backend),
+        leaseKeys: () => backend.leaseKeys(1n),
+        leases: () => backend.leases(1),
+        records: () => backend.records(""),
+        append: () => backend.append(batchAt(head)),
+        outcome: () => backend.outcome({ index: 1, batchId: "x" }),
+        trim: () => backend.trim({ upTo: Number.MAX_SAFE_INTEGER, rowsMax: 1 }),
+        size: () => backend.size(),
+        defragment: () => backend.defragment(),
+        announce: () => backend.announce({ id: first, info: bytes("") }, 1_000),
+        leave: () => backend.leave(first),
+      };
+      for (const [name, call] of Object.entries(calls)) {
+        await assertFails(call(), "unavailable", `${name}() of a closed backend`);
+      }
     },
   },
   {
     name: "closing during use settles every call, and what was acknowledged stays",
+    see: "Backend.close",
     async check(subject) {
       const { backend } = subject;
       const head = await backend.head();
@@ -81,34 +92,37 @@ export const lifeFacts: readonly Fact[] = [
       await backend.close();
       const outcomes = await Promise.allSettled(calls);
       for (const outcome of outcomes) {
-        if (outcome.status === "rejected") assert.ok(outcome.reason instanceof BackendError);
+        if (outcome.status !== "rejected") continue;
+        assert.ok(outcome.reason instanceof BackendError, `failed with ${outcome.reason}`);
       }
       const { kvs } = await range(await subject.reopen());
-      if (outcomes[0]?.status === "fulfilled") assert.equal(kvs.length, 1);
+      if (outcomes[0]?.status === "fulfilled") assert.equal(kvs.length, 1, "keys acknowledged");
     },
   },
   {
     name: "announce() answers those who are there, and leave() takes it back",
+    see: "Backend.announce, Backend.leave",
     async check(subject) {
       const { backend } = subject;
-      const own = { id: 2n ** 64n - 1n, info: bytes("own\0") };
+      const own = { id: greatest, info: bytes("own\0") };
       const { head, members } = await backend.announce(own, 60_000);
       assert.deepEqual(head, await backend.head());
-      assert.deepEqual(members.map(({ id }) => id), [own.id]);
+      assert.deepEqual(members.map(({ id }) => id), [own.id], "members");
       assertSameBytes(members.map(({ info }) => info), [own.info]);
       if (!backend.capabilities.exclusive) {
-        await backend.announce({ id: 1n, info: bytes("other") }, 60_000);
+        await backend.announce({ id: first, info: bytes("other") }, 60_000);
         const both = await backend.announce({ ...own, info: bytes("changed") }, 60_000);
-        assert.deepEqual(both.members.map(({ id }) => id), [1n, own.id]);
+        assert.deepEqual(both.members.map(({ id }) => id), [first, own.id]);
         assertSameBytes(both.members.map(({ info }) => info), [bytes("other"), bytes("changed")]);
       }
-      await backend.leave(1n);
+      await backend.leave(first);
       const left = await backend.announce(own, 60_000);
-      assert.deepEqual(left.members.map(({ id }) => id), [own.id]);
+      assert.deepEqual(left.members.map(({ id }) => id), [own.id], "members that are left");
     },
   },
   {
     name: "changes() ends when its signal is aborted",
+    see: "Backend.changes",
     async check({ backend }) {
       for (const abortsBefore of [true, false]) {
         const controller = new AbortController();
@@ -121,6 +135,7 @@ export const lifeFacts: readonly Fact[] = [
   },
   {
     name: "size() grows with what is stored and holds at least what is in use",
+    see: "Size.inUse, Size.empty",
     async check(subject) {
       const before = await subject.backend.size();
       assert.equal(before.empty, before.total, "a new store is empty");
@@ -129,13 +144,19 @@ export const lifeFacts: readonly Fact[] = [
       const after = await subject.backend.size();
       // What was in use may have had a little room.
       const grown = after.inUse - before.inUse;
-      assert.ok(grown >= 0.99 * value.length && after.inUse >= value.length, `${grown} bytes more`);
-      assert.equal(after.empty, before.empty);
-      for (const size of [before, after]) assert.ok(size.total >= size.inUse && size.inUse >= 0);
+      assert.ok(
+        grown >= 0.99 * value.length && after.inUse >= value.length,
+        `after 1 MB was stored, inUse is ${grown} bytes more`,
+      );
+      assert.equal(after.empty, before.empty, "what an empty store takes up");
+      for (const { total, inUse } of [before, after]) {
+        assert.ok(total >= inUse && inUse >= 0, `${inUse} bytes in use of ${total}`);
+      }
     },
   },
   {
     name: "defragment() gives trimmed space back and keeps everything else",
+    see: "Backend.defragment",
     async check(subject) {
       const value = new Uint8Array(100_000).fill(5);
       for (let revision = 2; revision < 60; revision++) {
@@ -146,7 +167,10 @@ export const lifeFacts: readonly Fact[] = [
       const { kvs } = await range(subject.backend);
       await subject.backend.defragment();
       const size = await subject.backend.size();
-      assert.ok(size.total < 20 * value.length, `${size.total} bytes are left`);
+      assert.ok(
+        size.total < 20 * value.length,
+        `of 5.8 MB, 5.7 of them trimmed, ${size.total} bytes are left`,
+      );
       assertSameBytes((await range(subject.backend)).kvs, kvs);
       await subject.reopen();
       assertSameBytes((await range(subject.backend)).kvs, kvs);
@@ -162,13 +186,13 @@ async function countWakes(changes: AsyncIterable<void>): Promise<number> {
 }
 
 /** All that can be read, for a comparison. */
-async function everythingOf({ backend }: Subject): Promise<unknown> {
-  return [
-    await backend.head(),
-    (await range(backend)).kvs,
-    await history(backend),
+async function everythingOf({ backend }: Subject): Promise<Record<string, unknown>> {
+  return {
+    "head()": await backend.head(),
+    "range()": (await range(backend)).kvs,
+    "history()": await history(backend),
     // Their time runs meanwhile.
-    (await backend.leases(100)).leases.map(({ id, ttl }) => [id, ttl]),
-    await backend.records(""),
-  ];
+    "leases()": (await backend.leases(100)).leases.map(({ id, ttl }) => [id, ttl]),
+    "records()": (await backend.records("")).records,
+  };
 }

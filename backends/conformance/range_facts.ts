@@ -25,6 +25,7 @@ const SIZES = [0, 1, 120, 500, 850, 880, 900, 905, 910, 915, 920, 925, 930, 935,
 export const rangeFacts: readonly Fact[] = [
   {
     name: "range() orders keys as unsigned bytes and takes them as they are",
+    see: "Backend (bytes are ordered as unsigned bytes), RangePage.kvs",
     async check(subject) {
       const rows = AWKWARD_KEYS.map((key, sub) => putRow(key, { revision: 2, sub })).reverse();
       await append(subject, { rows });
@@ -40,6 +41,7 @@ export const rangeFacts: readonly Fact[] = [
   },
   {
     name: "range() excludes its end, and an interval that ends where it starts is empty",
+    see: "KeySpan.end",
     async check(subject) {
       const [a, b] = [putRow(bytes("a"), { revision: 2 }), putRow(bytes("b"), { revision: 3 })];
       await append(subject, { rows: [a, b] });
@@ -50,13 +52,15 @@ export const rangeFacts: readonly Fact[] = [
         for (const end of [a.key, bytes("A")]) {
           const page = await range(backend, { start: a.key, end, revision });
           assert.deepEqual([page.kvs, page.more], [[], false]);
-          assert.equal((await backend.count({ start: a.key, end, revision })).count, 0);
+          const { count } = await backend.count({ start: a.key, end, revision });
+          assert.equal(count, 0, "count() of an empty interval");
         }
       }
     },
   },
   {
     name: "range() stops at its limit and tells whether there is more",
+    see: "RangeQuery.limit, RangePage.more",
     async check(subject) {
       const rows = Array.from(
         { length: 200 },
@@ -77,6 +81,7 @@ export const rangeFacts: readonly Fact[] = [
   },
   {
     name: "range() may end with the row that reaches the bytes, never before it",
+    see: "RangeQuery.bytesMax, RangePage.more",
     async check(subject) {
       const rows = Array.from({ length: 50 }, (_, sub) => {
         const value = new Uint8Array(sub % 7 === 0 ? 50_000 : 100);
@@ -93,6 +98,7 @@ export const rangeFacts: readonly Fact[] = [
   },
   {
     name: "values of every size come whole, in whatever way a key is read, and shrink and grow",
+    see: "LogRow.kv, LogRow.metaSize",
     async check(subject) {
       const lease = 7n;
       await append(subject, { leases: [{ id: lease, state: { ttl: 60, remainingMs: 60_000 } }] });
@@ -108,6 +114,7 @@ export const rangeFacts: readonly Fact[] = [
   },
   {
     name: "range() of keys only gives each kv whole or cut before its value",
+    see: "RangeQuery.keysOnly, LogRow.metaSize",
     async check(subject) {
       const rows = [
         putRow(bytes("a"), { revision: 2, value: new Uint8Array(300) }),
@@ -118,17 +125,20 @@ export const rangeFacts: readonly Fact[] = [
       for (const revision of [0, 2]) {
         const query = { revision, keysOnly: true, end: bytes("c") };
         const { kvs } = await range(subject.backend, query);
-        assert.equal(kvs.length, rows.length);
+        assert.equal(kvs.length, rows.length, "kvs");
         kvs.forEach((kv, at) => {
           const row = rows[at];
-          assert.ok(row !== undefined && [row.metaSize, row.kv.length].includes(kv.length));
-          assertSameBytes([kv], [row.kv.subarray(0, kv.length)]);
+          const sizes = [row?.metaSize, row?.kv.length];
+          const message = `a kv of ${kv.length} bytes: whole or cut it has ${sizes.join(" or ")}`;
+          assert.ok(sizes.includes(kv.length), message);
+          assertSameBytes([kv], [row?.kv.subarray(0, kv.length) ?? null]);
         });
       }
     },
   },
   {
     name: "range(), count() and load() are exact at every revision of random histories",
+    see: "Backend.range, Backend.count, LoadQuery.revision",
     rollsDice: true,
     async check(subject, dice) {
       const model = new Model();
@@ -140,6 +150,7 @@ export const rangeFacts: readonly Fact[] = [
   },
   {
     name: "range() and count() are of one moment, whatever is written meanwhile",
+    see: "Backend (each answer is of one snapshot)",
     async check(subject) {
       const keys = Array.from({ length: MANY_KEYS }, (_, at) => bytes(`k${100_000 + at}`));
       await append(subject, { rows: keys.map((key, sub) => putRow(key, { revision: 2, sub })) });
@@ -155,10 +166,11 @@ export const rangeFacts: readonly Fact[] = [
       const expected = [MANY_KEYS, MANY_KEYS - 2, MANY_KEYS - 1, MANY_KEYS];
       const { head, count } = await newest;
       assert.equal(count, expected[head.revision - 2], `at revision ${head.revision}`);
-      assert.equal((await older).count, MANY_KEYS);
+      assert.equal((await older).count, MANY_KEYS, "count() at revision 2");
       const page = await newestPage;
-      assert.equal(page.kvs.length, expected[page.head.revision - 2]);
-      assert.equal((await olderPage).kvs.length, MANY_KEYS);
+      const { revision } = page.head;
+      assert.equal(page.kvs.length, expected[revision - 2], `kvs at revision ${revision}`);
+      assert.equal((await olderPage).kvs.length, MANY_KEYS, "kvs at revision 2");
       for (const [at, keysThen] of expected.entries()) {
         const again = await subject.backend.count({ ...everything, revision: at + 2 });
         assert.equal(again.count, keysThen, `at revision ${at + 2}`);
@@ -167,6 +179,7 @@ export const rangeFacts: readonly Fact[] = [
   },
   {
     name: "count() is exact over many deleted keys and a key that was deleted often",
+    see: "Backend.count",
     async check(subject) {
       const keys = Array.from({ length: 9_000 }, (_, at) => bytes(`k${100_000 + at}`));
       await append(subject, { rows: keys.map((key, sub) => putRow(key, { revision: 2, sub })) });
@@ -191,6 +204,7 @@ export const rangeFacts: readonly Fact[] = [
   },
   {
     name: "range() packs what it would list, or lists it",
+    see: "RangeQuery.packed, PackedKvs",
     async check(subject) {
       // Around each step of a length's varint, up to what is too large to be packed with others.
       const sizes = [0, 90, 100, 110, 127, 128, 3_000, 16_383, 16_384, 16_500, 3_000_000];
@@ -204,7 +218,7 @@ export const rangeFacts: readonly Fact[] = [
             const query = { start, end, limit };
             const listed = await range(subject.backend, query);
             const page = await range(subject.backend, { ...query, packed: true });
-            assert.equal(page.more, listed.more);
+            assert.equal(page.more, listed.more, "more of a packed page");
             if (page.packed === null) assertSameBytes(page.kvs, listed.kvs);
             else assertPacked(page.packed, listed);
           }
@@ -214,6 +228,7 @@ export const rangeFacts: readonly Fact[] = [
   },
   {
     name: "load() answers in the order of the question, with null where there is nothing",
+    see: "Loaded.kvs, Loaded.leases, Loaded.records",
     async check(subject) {
       const a = putRow(bytes("a"), { revision: 2 });
       const b = putRow(bytes("b"), { revision: 2, sub: 1 });
@@ -272,10 +287,10 @@ async function assertReadInEveryWay(
 
 /** Each kv as field 2 of a message, in order. */
 function assertPacked(packed: PackedKvs, { kvs, more }: RangePage): void {
-  assert.equal(packed.count, kvs.length);
+  assert.equal(packed.count, kvs.length, "count of a packed page");
   const found: Uint8Array[] = [];
   for (let at = 0; at < packed.bytes.length;) {
-    assert.equal(packed.bytes[at++], 0x12);
+    assert.equal(packed.bytes[at++], 0x12, "the byte before each kv of a packed page");
     let size = 0;
     for (let shift = 0, byte = 0x80; byte >= 0x80; shift += 7) {
       byte = packed.bytes[at++] ?? 0;
@@ -283,8 +298,8 @@ function assertPacked(packed: PackedKvs, { kvs, more }: RangePage): void {
     }
     found.push(packed.bytes.subarray(at, at += size));
   }
-  assertSameBytes(found, kvs);
-  assert.equal(packed.lastKey !== null, more);
+  assertSameBytes(found, kvs, "kvs of a packed page");
+  assert.equal(packed.lastKey !== null, more, "whether a packed page names its last key");
   if (packed.lastKey !== null) assert.ok(kvs.at(-1)?.toHex().includes(packed.lastKey.toHex()));
 }
 
@@ -305,11 +320,11 @@ async function assertReadsAt(
     const expected = model.live(span, at).map(({ kv }) => kv);
     const page = await range(backend, { ...span, revision });
     assertSameBytes(page.kvs, expected, `range at revision ${revision}`);
-    assert.equal(page.more, false);
+    assert.equal(page.more, false, `more at revision ${revision}`);
     const limit = 1 + dice.below(5);
     const short = await range(backend, { ...span, revision, limit });
     assertSameBytes(short.kvs, expected.slice(0, limit), `limited range at ${revision}`);
-    assert.equal(short.more, expected.length > limit);
+    assert.equal(short.more, expected.length > limit, `more of a limited range at ${revision}`);
     const { count } = await backend.count({ ...span, revision });
     assert.equal(count, expected.length, `count at revision ${revision}`);
   }
@@ -330,7 +345,7 @@ async function assertPaging(
     const page = await range(backend, { revision, bytesMax, start });
     const sizes = page.kvs.map((kv) => kv.length);
     const total = sizes.reduce((sum, size) => sum + size, 0);
-    assert.ok(page.kvs.length > 0);
+    assert.ok(page.kvs.length > 0, "a page has at least one row");
     if (page.more) assert.ok(total >= bytesMax, "a page that ends early has reached its bytes");
     paged.push(...page.kvs);
     more = page.more;

@@ -20,6 +20,7 @@ const NAMES = [
 export const recordFacts: readonly Fact[] = [
   {
     name: "records() gives those whose name begins with the prefix, by name",
+    see: "Backend.records",
     async check(subject) {
       const records = NAMES.toReversed().map((name) => ({
         name,
@@ -36,6 +37,7 @@ export const recordFacts: readonly Fact[] = [
   },
   {
     name: "a record is replaced whole, removed, and may be empty or large",
+    see: "RecordChange.value",
     async check(subject) {
       const large = new Uint8Array(300_000).fill(7);
       await append(subject, {

@@ -1,10 +1,7 @@
 /** What a fact is given, and short ways to write and to compare. */
 
-import assert from "node:assert/strict";
 import {
   type Backend,
-  BackendError,
-  type BackendErrorKind,
   type Batch,
   type Head,
   type HistoryPage,
@@ -23,18 +20,33 @@ export interface Subject {
   readonly backend: Backend;
   /** What the store is told the time is. */
   readonly clock: { nowMs: number };
-  /** Closes the backend and opens the same store again. */
-  reopen(): Promise<Backend>;
+  /** Closes the backend and opens the same store again. The fact ends here where the store is one for tests. */
+  reopen(options?: Partial<OpenOptions>): Promise<Backend>;
+  /**
+   * Opens the store once more, as another server does; closed when the fact ends. The fact ends here where no other server
+   * can have the store open.
+   */
+  openAnother(): Promise<Backend>;
 }
+
+/** Thrown where the rest of a fact does not apply to the backend; the message says why. */
+export class NotApplicable extends Error {}
 
 export interface Fact {
   readonly name: string;
+  /** What of the contract promises it: names of `contract.ts` and `rows.ts`, and words of theirs in brackets. */
+  readonly see: string;
   /** The fact holds only where the store goes by the clock it is given. */
   readonly movesClock?: boolean;
+  /** The fact is about servers that share the store. */
+  readonly needsOthers?: boolean;
   /** The fact is tried with several seeds, each on a new store. */
   readonly rollsDice?: boolean;
   check(subject: Subject, dice: Dice): Promise<void>;
 }
+
+/** Ids of members that facts announce. */
+export const SUITE_MEMBERS = [1n, 2n, 2n ** 64n - 1n] as const satisfies readonly bigint[];
 
 export const LEASE_GAP_MS = 5_000;
 
@@ -77,7 +89,10 @@ export function batchAt(base: Head, changes: Changes = {}): Batch {
 }
 
 /** Appends at the present head, and answers the new one. */
-export async function append({ backend }: Subject, changes: Changes = {}): Promise<Head> {
+export async function append(
+  { backend }: Pick<Subject, "backend">,
+  changes: Changes = {},
+): Promise<Head> {
   const batch = batchAt(await backend.head(), changes);
   await backend.append(batch);
   return batch.head;
@@ -131,30 +146,4 @@ export function range(backend: Backend, query: Partial<RangeQuery> = {}): Promis
   });
 }
 
-/** Compares as text: many times faster than a deep comparison, and the difference is readable. */
-export function assertSameBytes(
-  actual: readonly (Uint8Array | null)[],
-  expected: readonly (Uint8Array | null)[],
-  message = "",
-): void {
-  const [found, wanted] = [actual, expected].map((values) => values.map(hexOf).join("\n"));
-  assert.ok(found === wanted, `${message}\nfound:\n${found}\nexpected:\n${wanted}`);
-}
-
-function hexOf(value: Uint8Array | null): string {
-  return value === null ? "null" : value.toHex();
-}
-
-/**
- * Waits for the failure that the contract names. May be begun now and awaited later: whatever fails in between is then
- * what the test tells of, and not this.
- */
-export function assertFails(promise: Promise<unknown>, kind: BackendErrorKind): Promise<void> {
-  const asserted = assert.rejects(promise, (error) => {
-    assert.ok(error instanceof BackendError, `not a BackendError: ${error}`);
-    assert.equal(error.kind, kind);
-    return true;
-  });
-  asserted.catch(() => {});
-  return asserted;
-}
+export { assertFails, assertSameBytes, assertSameTexts } from "./expecting.ts";

@@ -24,6 +24,7 @@ const HEAD = Number.MAX_SAFE_INTEGER;
 export const trimFacts: readonly Fact[] = [
   {
     name: "trim() of a store that was never compacted has nothing to do",
+    see: "Backend.trim, TrimResult.done",
     async check(subject) {
       await append(subject, { rows: [2, 3].map((revision) => putRow(bytes("a"), { revision })) });
       assert.deepEqual(await subject.backend.trim({ upTo: HEAD, rowsMax: 9 }), {
@@ -35,6 +36,7 @@ export const trimFacts: readonly Fact[] = [
   },
   {
     name: "trim() keeps what stands at the compact revision, and a tombstone exactly there",
+    see: "Backend.trim",
     async check(subject) {
       const key = bytes("a");
       const rows = [
@@ -57,14 +59,16 @@ export const trimFacts: readonly Fact[] = [
       for (const [compactRevision, revisions] of left) {
         await append(subject, { compactRevision });
         await trimAll(subject, 2);
-        assert.deepEqual((await logOf(subject)).map((row) => row.revision), revisions);
+        const found = (await logOf(subject)).map((row) => row.revision);
+        assert.deepEqual(found, revisions, `revisions left, compacted at ${compactRevision}`);
         const again = await subject.backend.trim({ upTo: compactRevision, rowsMax: 1 });
-        assert.deepEqual(again, { removed: 0, done: true, isBusy: false });
+        assert.deepEqual(again, { removed: 0, done: true, isBusy: false }, "a trim after the last");
       }
     },
   },
   {
     name: "trim() that is overtaken by a compaction leaves no tombstone behind",
+    see: "Backend.trim, TrimQuery.upTo",
     async check(subject) {
       const rows = [
         putRow(bytes("a"), { revision: 2 }),
@@ -75,7 +79,8 @@ export const trimFacts: readonly Fact[] = [
       ];
       await append(subject, { rows, compactRevision: 3 });
       // Up to the tombstone, which stands exactly at the compact revision and so stays for now.
-      assert.equal((await subject.backend.trim({ upTo: HEAD, rowsMax: 2 })).done, false);
+      const { done } = await subject.backend.trim({ upTo: HEAD, rowsMax: 2 });
+      assert.equal(done, false, "done, after 2 of 4 rows");
       await append(subject, { compactRevision: 4 });
       await trimAll(subject, 2);
       assertSameRows(await logOf(subject), rows.slice(2));
@@ -83,6 +88,7 @@ export const trimFacts: readonly Fact[] = [
   },
   {
     name: "trim() up to a compact revision leaves what only a later one lets go",
+    see: "TrimQuery.upTo",
     async check(subject) {
       const [a, b] = [bytes("a"), bytes("b")];
       const rows = [
@@ -106,13 +112,15 @@ export const trimFacts: readonly Fact[] = [
       ];
       for (const [upTo, revisions] of left) {
         await trimAll(subject, 1, upTo);
-        assert.deepEqual((await logOf(subject)).map((row) => row.revision), revisions);
-        assert.equal((await subject.backend.trim({ upTo, rowsMax: 1 })).done, true);
+        const found = (await logOf(subject)).map((row) => row.revision);
+        assert.deepEqual(found, revisions, `revisions left, trimmed up to ${upTo}`);
+        assert.equal((await subject.backend.trim({ upTo, rowsMax: 1 })).done, true, "done");
       }
     },
   },
   {
     name: "trim() that is continued with another bound stays exact",
+    see: "Backend.trim, TrimQuery.upTo",
     rollsDice: true,
     async check(subject, dice) {
       const model = new Model();
@@ -139,17 +147,19 @@ export const trimFacts: readonly Fact[] = [
   },
   {
     name: "trim() counts what it removed and looks at no more rows than it was allowed",
+    see: "TrimQuery.rowsMax, TrimResult.removed",
     async check(subject) {
       const rows = Array.from({ length: 100 }, (_, at) => putRow(bytes("a"), { revision: at + 2 }));
       await append(subject, { rows, compactRevision: 101 });
       const first = await subject.backend.trim({ upTo: HEAD, rowsMax: 10 });
-      assert.equal(first.done, false);
-      assert.ok(first.removed <= 10);
-      assert.equal(first.removed + await trimAll(subject, 10), 99);
+      assert.equal(first.done, false, "done, after 10 of 100 rows");
+      assert.ok(first.removed <= 10, `a step of 10 rows removed ${first.removed}`);
+      assert.equal(first.removed + await trimAll(subject, 10), 99, "rows removed in all");
     },
   },
   {
     name: "trim() leaves every read at or above the compact revision as it was",
+    see: "Backend.trim, Backend.range",
     rollsDice: true,
     async check(subject, dice) {
       const model = new Model();
@@ -170,6 +180,7 @@ export const trimFacts: readonly Fact[] = [
   },
   {
     name: "trim() goes on after reopening where it stopped",
+    see: "Backend.trim",
     async check(subject) {
       const rows = Array.from({ length: 60 }, (_, at) => putRow(bytes("a"), { revision: at + 2 }));
       await append(subject, { rows, compactRevision: 61 });
@@ -185,7 +196,7 @@ export const trimFacts: readonly Fact[] = [
         if (result.done) break;
         await subject.reopen();
       }
-      assert.equal(removed, 59);
+      assert.equal(removed, 59, "rows removed in all");
     },
   },
 ];

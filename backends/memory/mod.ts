@@ -39,12 +39,19 @@ export const contractVersion = 1;
 /** Opens a new, empty store: `memory:` or `memory://`, whatever follows. */
 export function open(_endpoint: string, options: OpenOptions): Promise<Backend> {
   const store = createStore({ clusterId: options.randomId(), nowMs: options.now() });
-  return Promise.resolve(openStore(store, options));
+  return Promise.resolve(openStore(store, { ...options, isEphemeral: true }));
+}
+
+/** There is nothing to remove: a store ends with its backend. */
+export function remove(): Promise<void> {
+  return Promise.resolve();
 }
 
 export interface MemoryOptions extends OpenOptions {
   /** Others may have the store open at the same time. */
   readonly isShared?: boolean;
+  /** Nobody will open it again. */
+  readonly isEphemeral?: boolean;
 }
 
 /** Opens a store that is already there, as a restarted server would. */
@@ -77,6 +84,7 @@ class MemoryBackend implements Backend {
     this.clusterId = store.clusterId;
     this.capabilities = {
       exclusive: options.isShared !== true,
+      isEphemeral: options.isEphemeral === true,
       keySizeMax: KEY_SIZE_MAX,
       batchRowsMax: BATCH_ROWS_MAX,
     };

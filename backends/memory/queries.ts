@@ -1,6 +1,5 @@
 /** Reads of a memory store; each is pure and sees one moment. */
 
-import { Buffer } from "node:buffer";
 import type {
   HistoryPage,
   HistoryQuery,
@@ -13,9 +12,9 @@ import type {
   RangeQuery,
   Size,
 } from "../contract.ts";
+import { compareKeys, compareNames } from "../keys.ts";
 import { leaseNowMs } from "../lease_clock.ts";
 import type { MemoryStore, Moment } from "./store.ts";
-import { compareKeys } from "./versions.ts";
 
 /** What a row takes up besides its bytes; a rough figure, for `size` only. */
 const ROW_OVERHEAD_BYTES = 64;
@@ -93,7 +92,7 @@ export function leaseRows(store: MemoryStore, { nowMs, leaseGapMs }: Moment): Le
 export function recordRows(store: MemoryStore, prefix: string): [string, Uint8Array][] {
   return [...store.records]
     .filter(([name]) => name.startsWith(prefix))
-    .sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    .sort(([a], [b]) => compareNames(a, b));
 }
 
 export function sizeOf(store: MemoryStore): Size {

@@ -1,7 +1,7 @@
 /** The history of every key, in plain sorted arrays: slow enough to be obviously right. */
 
-import { Buffer } from "node:buffer";
 import type { LogRow } from "../contract.ts";
+import { compareKeys } from "../keys.ts";
 
 /** One key and its versions, oldest first; never empty. */
 interface KeyHistory {
@@ -75,9 +75,4 @@ export function createVersions(): Versions {
       }
     },
   };
-}
-
-/** Orders keys as unsigned bytes. */
-export function compareKeys(a: Uint8Array, b: Uint8Array): number {
-  return Buffer.compare(a, b);
 }

@@ -12,7 +12,7 @@
 import type { Backend, OpenOptions } from "../contract.ts";
 import { MysqlBackend } from "./backend.ts";
 import { parseLocation } from "./location.ts";
-import { openStore } from "./opening.ts";
+import { openStore, removeStore } from "./opening.ts";
 import { schemaText } from "./schema.ts";
 
 /** The version of the contract that this module was written for. */
@@ -21,6 +21,11 @@ export const contractVersion = 1;
 /** Opens `mysql://USER:PASSWORD@HOST:PORT/DATABASE`, also with the scheme `mariadb:` and with several hosts. */
 export async function open(endpoint: string, options: OpenOptions): Promise<Backend> {
   return new MysqlBackend({ opened: await openStore(endpoint, options), options });
+}
+
+/** Drops the tables and views; the database stays. */
+export async function remove(endpoint: string, options: OpenOptions): Promise<void> {
+  await removeStore(endpoint, options);
 }
 
 /** The SQL that makes the tables, for whoever does not let servers do so. */

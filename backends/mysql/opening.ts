@@ -6,7 +6,7 @@ import { oneLine } from "../sql/reasons.ts";
 import { type Connect, createConnect, type ServerSettings } from "./connecting.ts";
 import { serverErrno } from "./errors.ts";
 import { parseLocation } from "./location.ts";
-import { ensureSchema } from "./schema.ts";
+import { dropStore, ensureSchema } from "./schema.ts";
 import type { Session } from "./session.ts";
 import { STATEMENTS } from "./statements.ts";
 
@@ -45,6 +45,23 @@ export async function openStore(endpoint: string, options: OpenOptions): Promise
     session?.destroy();
     await session?.closed;
     throw toUnusable(error, location);
+  }
+}
+
+/** @throws {BackendError} `unusable`, with one clear line */
+export async function removeStore(endpoint: string, options: OpenOptions): Promise<void> {
+  const location = parseLocation(endpoint);
+  let session: Session | undefined;
+  try {
+    const opened =
+      (await createConnect(location, options.onStatement)({ locksLittle: false })).session;
+    session = opened;
+    await openInTime(opened, () => dropStore(opened));
+  } catch (error) {
+    throw toUnusable(error, location);
+  } finally {
+    session?.destroy();
+    await session?.closed;
   }
 }
 

@@ -74,6 +74,12 @@ async function readIdentity(session: Session): Promise<Identity | null> {
   return { clusterId: BigInt(clusterId) };
 }
 
+/** The views first: they stand on the tables. */
+export async function dropStore(session: Session): Promise<void> {
+  await session.change(`DROP VIEW IF EXISTS ${Object.keys(VIEWS).join(", ")}`);
+  await session.change(`DROP TABLE IF EXISTS ${Object.keys(TABLES).join(", ")}`);
+}
+
 async function createStore(session: Session, options: OpenOptions): Promise<void> {
   if (!options.createSchema) {
     await createRows(session, options);

@@ -4,7 +4,7 @@ import { type Backend, BackendError, type OpenOptions } from "../contract.ts";
 import { PostgresBackend } from "./backend.ts";
 import { Connector } from "./connecting.ts";
 import { channelOf } from "./listening.ts";
-import { openStore } from "./opening.ts";
+import { openStore, removeStore } from "./opening.ts";
 import type { Session } from "./session.ts";
 import { parseSettings, type Settings } from "./settings.ts";
 import { quoteName, statementsFor } from "./statements.ts";
@@ -50,6 +50,20 @@ export async function open(endpoint: string, options: OpenOptions): Promise<Back
     first.destroy();
     await connector.ended();
     throw error;
+  }
+}
+
+/** Drops the tables and views; the schema stays. */
+export async function remove(endpoint: string, options: OpenOptions): Promise<void> {
+  const settings = parseSettings(endpoint);
+  const statements = statementsFor(settings.schema);
+  const connector = new Connector({ settings, statements, log: options.log });
+  const session = await connectFirst(() => connector.connect());
+  try {
+    await removeStore(session, settings.schema);
+  } finally {
+    session.destroy();
+    await connector.ended();
   }
 }
 

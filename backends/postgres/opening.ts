@@ -36,6 +36,17 @@ export async function openStore(
   }
 }
 
+/** @throws {BackendError} `unusable` */
+export async function removeStore(session: Session, schema: string): Promise<void> {
+  try {
+    await openInTime(session, () => session.script("removeStore"));
+  } catch (error) {
+    if (error instanceof BackendError) throw error;
+    const message = `Cannot remove the store in schema "${schema}": ${oneLine(error)}`;
+    throw new BackendError("unusable", message, { cause: error });
+  }
+}
+
 async function hasTables(session: Session, schema: string): Promise<boolean> {
   const [row] = await session.rows("findSchema", [schema], 1);
   return row !== undefined && row[0] !== null;

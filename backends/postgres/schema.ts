@@ -9,6 +9,9 @@
  *   16 % of them not HOT; 27 MB with 100 %, 84 %).
  * - autovacuum: after so many dead rows rather than a share of a table that only grows; never waits for an idle disk.
  */
+
+import { VIEWS_SQL } from "./views.ts";
+
 export const SCHEMA_SQL = {
   namespace: `CREATE SCHEMA s`,
 
@@ -52,3 +55,16 @@ CREATE TABLE IF NOT EXISTS s.rhino_member (
   id bigint PRIMARY KEY, info bytea NOT NULL, seen_at bigint NOT NULL
 ) WITH (fillfactor = 50)`,
 } as const;
+
+/** Drops what is made above; the schema stays. */
+export const REMOVAL_SQL = [
+  `DROP VIEW IF EXISTS ${namesMade("VIEW")}`,
+  `DROP TABLE IF EXISTS ${namesMade("TABLE")}`,
+].join(";\n");
+
+function namesMade(kind: "TABLE" | "VIEW"): string {
+  const [before, between] = ["CREATE (?:OR REPLACE )?", " (?:IF NOT EXISTS )?"];
+  const statement = new RegExp(`${before}${kind}${between}(s\\.rhino_\\w+)`, "g");
+  const made = `${SCHEMA_SQL.tables};\n${VIEWS_SQL}`;
+  return [...made.matchAll(statement)].map(([, name]) => name).join(", ");
+}

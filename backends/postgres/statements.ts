@@ -7,7 +7,7 @@
  * where their value begins. Each statement is one snapshot; what it begins with is the head of that snapshot.
  */
 
-import { SCHEMA_SQL } from "./schema.ts";
+import { REMOVAL_SQL, SCHEMA_SQL } from "./schema.ts";
 import { VIEWS_SQL, WRITTEN_AT_SQL } from "./views.ts";
 
 /** Bits of a log id that number the changes within a revision. The texts below repeat it as a literal. */
@@ -266,6 +266,7 @@ const TEXTS = {
   hurry: `SET LOCAL lock_timeout = '2s'`,
   addTimes: WRITTEN_AT_SQL,
   createViews: VIEWS_SQL,
+  removeStore: REMOVAL_SQL,
   createHead:
     `INSERT INTO s.rhino_head (only_row, idx, revision, compact_revision, records_idx, leases_idx, batch_id,
       cluster_id, appended_at, lease_pause, schema_version)

@@ -13,7 +13,7 @@ export function makeFolder(path: string, sync: (parent: string) => void = syncFo
   for (const folder of missing.reverse()) sync(dirname(folder));
 }
 
-function exists(path: string): boolean {
+export function exists(path: string): boolean {
   try {
     Deno.statSync(path);
     return true;

@@ -38,8 +38,10 @@ export function readOwnArguments(
   const rest: string[] = [];
   for (let arg = left.shift(); arg !== undefined; arg = left.shift()) {
     const match = /^--?([^=]+)(?:=(.*))?$/s.exec(arg);
-    const flag = flags.find(({ name, alias }) => match?.[1] === name || match?.[1] === alias);
-    if (flag === undefined) {
+    const named = match?.[1];
+    const flag = flags.find(({ name, alias }) => named === name || named === alias);
+    // What is no flag at all is the value of one of the server's; a flag without an alias is not meant by it.
+    if (named === undefined || flag === undefined) {
       rest.push(arg);
       continue;
     }

@@ -30,6 +30,24 @@ const SERVER_FLAGS = [
 ] as const;
 
 export const SUBCOMMANDS = {
+  conformance: {
+    operands: ["ENDPOINT"],
+    help:
+      "Hold the backend of the endpoint to everything that Rhino expects of one, and print what became of each fact; end " +
+      "with code 0 if all hold and 1 if not. Each fact gets a new store at the endpoint, which is removed behind it: the " +
+      "endpoint must name a store that is not there yet, or that is empty, and nobody else may use it meanwhile.",
+    flags: [
+      { name: "filter", placeholder: "TEXT", help: "Only facts whose name has this in it." },
+      {
+        name: "seed",
+        placeholder: "NUMBER",
+        help:
+          "Seed of the facts that roll dice, to see a failure again; without it, three are tried.",
+      },
+      { name: "fail-fast", placeholder: "", help: "End with the first fact that fails." },
+      { name: "json", placeholder: "", help: "Print one JSON object in the end instead." },
+    ],
+  },
   health: {
     operands: [],
     help:

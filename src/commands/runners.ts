@@ -6,6 +6,7 @@ import type { SubcommandCall, SubcommandName } from "../cli/subcommands.ts";
 export type Runner = (call: SubcommandCall) => Promise<number>;
 
 const RUNNERS: Readonly<Record<SubcommandName, () => Promise<{ readonly run: Runner }>>> = {
+  conformance: () => import("./conformance.ts"),
   health: () => import("./health.ts"),
   status: () => import("./status.ts"),
 };

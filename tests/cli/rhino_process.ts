@@ -15,6 +15,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Default: the repository. */
   readonly cwd?: string;
+  /** For `runRhino`: the longest that the run may take. */
+  readonly msMax?: number;
 }
 
 export interface RunResult {
@@ -38,7 +40,7 @@ function commandLine({ args, command }: RunOptions): [executable: string, args: 
 
 /** Runs Rhino until it ends by itself. */
 export async function runRhino(options: RunOptions): Promise<RunResult> {
-  const { env, cwd = ROOT } = options;
+  const { env, cwd = ROOT, msMax = RUN_MS_MAX } = options;
   const [executable, args] = commandLine(options);
   const output = await new Deno.Command(executable, {
     args,
@@ -46,7 +48,7 @@ export async function runRhino(options: RunOptions): Promise<RunResult> {
     env: cleanEnv(env),
     clearEnv: true,
     stdin: "null",
-    signal: AbortSignal.timeout(RUN_MS_MAX),
+    signal: AbortSignal.timeout(msMax),
   }).output();
   const decoder = new TextDecoder();
   return {

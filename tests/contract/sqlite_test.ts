@@ -4,6 +4,7 @@ import { testBackend } from "../../backends/conformance/suite.ts";
 for (const syncMode of ["adaptive", "awaited"] as const) {
   testBackend({
     name: `sqlite with ${syncMode} syncs`,
+    exclusive: true,
     async createStore() {
       const folder = await Deno.makeTempDir({ prefix: "rhino_" });
       return {

@@ -124,6 +124,8 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "backends/rows.ts": [],
   "backends/lease_clock.ts": [],
   "backends/keys.ts": [],
+  "backends/trimming.ts": [CONTRACT],
+  "backends/kit.ts": [...STORE, "backends/trimming.ts", "backends/sql/"],
   "backends/registry.ts": [CONTRACT, "backends/"],
   "backends/conformance/": STORE,
   "backends/sql/": STORE,

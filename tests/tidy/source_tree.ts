@@ -27,6 +27,8 @@ export interface Module {
   readonly path: string;
   readonly text: string;
   readonly imports: readonly Import[];
+  /** What it imports that is no file of the repository: `node:fs`, or a name of deno.json. */
+  readonly externals: readonly string[];
   readonly functions: readonly FunctionSize[];
 }
 
@@ -52,15 +54,15 @@ export function lineCount(text: string): number {
 
 export function readModule(path: string): Module {
   const text = readText(path);
-  const imports: Import[] = [];
-  const functions: FunctionSize[] = [];
-  Deno.lint.runPlugin(factCollector({ path, imports, functions }), path, text);
-  return { path, text, imports, functions };
+  const facts = { imports: [], externals: [], functions: [] };
+  Deno.lint.runPlugin(factCollector({ path, ...facts }), path, text);
+  return { path, text, ...facts };
 }
 
 interface Facts {
   readonly path: string;
   readonly imports: Import[];
+  readonly externals: string[];
   readonly functions: FunctionSize[];
 }
 
@@ -70,9 +72,12 @@ type FunctionNode =
   | Deno.lint.ArrowFunctionExpression;
 
 /** A lint plugin that reports nothing and takes notes: the way to Deno's parser without a dependency. */
-function factCollector({ path, imports, functions }: Facts): Deno.lint.Plugin {
+function factCollector({ path, imports, externals, functions }: Facts): Deno.lint.Plugin {
   function addImport(specifier: string, kind: { isDynamic: boolean; isTypeOnly: boolean }): void {
-    if (!specifier.startsWith(".")) return;
+    if (!specifier.startsWith(".")) {
+      externals.push(specifier);
+      return;
+    }
     const target = join(ROOT, dirname(path), specifier);
     imports.push({ path: relative(ROOT, target).replaceAll("\\", "/"), ...kind });
   }
