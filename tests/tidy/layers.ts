@@ -114,6 +114,13 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "backends/lease_clock.ts": [],
   "backends/keys.ts": [],
   "backends/registry.ts": [CONTRACT, "backends/"],
+  "backends/loading/": [CONTRACT],
+  "backends/sandbox/": [
+    CONTRACT,
+    "backends/loading/",
+    "backends/registry.ts",
+    "backends/sql/kv_key.ts",
+  ],
   "backends/conformance/": STORE,
   "backends/sql/": STORE,
   "backends/memory/": STORE,
