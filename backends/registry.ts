@@ -113,10 +113,10 @@ function checkSchemes({ backends = [] }: BackendChoice): void {
   const seen = new Set(Object.keys(BUILT_IN));
   for (const { scheme } of backends) {
     if (seen.has(scheme)) {
+      const why = Object.hasOwn(BUILT_IN, scheme) ? `, but ${scheme}: is Rhino's own` : " twice";
       throw new BackendError(
         "unusable",
-        `Cannot open backend: --backend ${scheme}= is given, but ` +
-          (Object.hasOwn(BUILT_IN, scheme) ? `${scheme}: is Rhino's own` : `twice`),
+        `Cannot open backend: --backend ${scheme}= is given${why}`,
       );
     }
     seen.add(scheme);

@@ -2,8 +2,12 @@
 
 const REFUSED = /Requires (\w+) access(?: to (?:"([^"]*)"|(\S+?)))?, run again with the --allow-/;
 
-/** `undefined` if the text is not about a permission. */
+/** `undefined` if the text is not about a refusal. */
 export function deniedBy(text: string): string | undefined {
+  if (/Failed writing lockfile|lockfile is out of date/.test(text)) {
+    return "the packages that it imports cannot be noted: start Deno with --lock=FILE, a copy of deno.lock that " +
+      "Rhino may write";
+  }
   const match = REFUSED.exec(text);
   if (match === null) return undefined;
   const [, kind = "", quoted, bare] = match;

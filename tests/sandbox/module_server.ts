@@ -13,7 +13,9 @@ export interface ModuleServer extends AsyncDisposable {
 }
 
 /** What is at a path: a text, or an answer of any kind. */
-export type Pages = Readonly<Record<string, string | ((request: Request) => Response)>>;
+export type Pages = Readonly<
+  Record<string, string | ((request: Request) => Response | Promise<Response>)>
+>;
 
 export function serveModules(pages: Pages = {}): ModuleServer {
   const asked: string[] = [];
@@ -21,7 +23,7 @@ export function serveModules(pages: Pages = {}): ModuleServer {
     const { pathname } = new URL(request.url);
     asked.push(pathname);
     const page = pages[pathname];
-    if (typeof page === "function") return page(request);
+    if (typeof page === "function") return await page(request);
     if (page !== undefined) return module(page, pathname);
     try {
       return module(await Deno.readTextFile(`${ROOT}${pathname.slice(1)}`), pathname);
