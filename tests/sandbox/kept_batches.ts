@@ -37,7 +37,7 @@ export function keepBatches(): KeptPlace {
     endpoint: `${server.url.replace(/^http/, "kept")}/`,
     backend: {
       scheme: "kept",
-      url: `${server.url}/tests/sandbox/modules/kept_store.ts`,
+      url: server.urlOf(new URL("./modules/kept_store.ts", import.meta.url)),
       integrity: "",
     },
   };

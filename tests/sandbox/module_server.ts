@@ -1,6 +1,6 @@
 /** A web server of modules, as somebody would publish a backend with: files of this repository, and texts of a test. */
 
-import { extname } from "node:path";
+import { extname, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -8,6 +8,8 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 export interface ModuleServer extends AsyncDisposable {
   /** `http://127.0.0.1:PORT`, without a slash. */
   readonly url: string;
+  /** Where a file of this repository is served. */
+  urlOf(file: URL): string;
   /** Paths that were asked for, in turn. */
   readonly asked: readonly string[];
 }
@@ -31,8 +33,10 @@ export function serveModules(pages: Pages = {}): ModuleServer {
       return new Response("no such module", { status: 404, statusText: "Not Found" });
     }
   });
+  const url = `http://127.0.0.1:${server.addr.port}`;
   return {
-    url: `http://127.0.0.1:${server.addr.port}`,
+    url,
+    urlOf: (file) => `${url}/${relative(ROOT, fileURLToPath(file))}`,
     asked,
     [Symbol.asyncDispose]: () => server.shutdown(),
   };
