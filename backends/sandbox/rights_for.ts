@@ -17,6 +17,19 @@ const FILE_PARAMETERS = [
   "ssl-key",
 ];
 
+/** What libpq's programs take from the environment, and the driver with them. */
+const POSTGRES_VARIABLES = [
+  "PGHOST",
+  "PGPORT",
+  "PGUSER",
+  "PGPASSWORD",
+  "PGDATABASE",
+  "PGSSLMODE",
+  "PGAPPNAME",
+  "PGPASSFILE",
+  "USER",
+];
+
 /** Of a module of somebody else: the addresses in the endpoint, and those that were allowed besides. */
 export function foreignRights(endpoint: string, allowNet: readonly string[]): Rights {
   return { ...NONE, net: [...new Set([...addressesIn(endpoint), ...allowNet])] };
@@ -40,7 +53,7 @@ export function builtInRights(scheme: string, endpoint: string): Rights {
         net: serverAddresses(endpoint, scheme.startsWith("postgres") ? 5432 : 3306),
         read: [...filesIn(endpoint), ...code],
         write: [],
-        env: [scheme.startsWith("postgres") ? "PGPASSWORD" : "MYSQL_PWD"],
+        env: scheme.startsWith("postgres") ? POSTGRES_VARIABLES : ["MYSQL_PWD"],
       };
   }
 }
@@ -71,7 +84,7 @@ function addressesIn(endpoint: string): string[] {
 
 function serverAddresses(endpoint: string, defaultPort: number): string[] {
   const found = addressesIn(endpoint);
-  const hosts = found.length === 0 ? ["localhost"] : found;
+  const hosts = found.length === 0 ? [Deno.env.get("PGHOST") ?? "localhost"] : found;
   return hosts.map((host) => /:\d+$/.test(host) ? host : `${host}:${defaultPort}`);
 }
 
