@@ -25,6 +25,9 @@ const POSTGRES_VARIABLES = [
   "PGPASSWORD",
   "PGDATABASE",
   "PGSSLMODE",
+  "PGSSLROOTCERT",
+  "PGSSLCERT",
+  "PGSSLKEY",
   "PGAPPNAME",
   "PGPASSFILE",
   "USER",
@@ -90,5 +93,8 @@ function serverAddresses(endpoint: string, defaultPort: number): string[] {
 
 function filesIn(endpoint: string): string[] {
   const parameters = new URLSearchParams(/\?(.*)$/s.exec(endpoint)?.[1] ?? "");
-  return FILE_PARAMETERS.flatMap((name) => parameters.getAll(name));
+  const inEnvironment = ["PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY"].flatMap((name) =>
+    Deno.env.get(name) ?? []
+  );
+  return [...FILE_PARAMETERS.flatMap((name) => parameters.getAll(name)), ...inEnvironment];
 }

@@ -239,10 +239,13 @@ function createWorker(permissions: SandboxPermissions): Worker {
     // Only with Deno's own types does `WorkerOptions` know of permissions.
     return new Worker(url, { type: "module", name: "rhino-backend", deno: { permissions } });
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    const reason = error instanceof Deno.errors.NotCapable
+      ? "Rhino itself has fewer permissions than it needs"
+      : "an address or a path in its rights is malformed";
+    const message = error instanceof Error ? error.message : String(error);
     throw new BackendError(
       "unusable",
-      `Cannot run a backend in a sandbox: Rhino itself has fewer permissions than it needs (${error.message})`,
+      `Cannot run a backend in a sandbox: ${reason} (${message})`,
     );
   }
 }
