@@ -66,7 +66,7 @@ async function assertIsThere(backend: Backend): Promise<void> {
   await eventually("the store is open again", async () => {
     try {
       const { kvs } = await range(backend);
-      assert.equal(kvs.length, 2);
+      assert.ok(kvs.length >= 2, "what was acknowledged is there");
       return true;
     } catch (error) {
       assert.ok(error instanceof BackendError && error.kind === "unavailable", String(error));
@@ -265,8 +265,11 @@ Deno.test("sandbox: closing while the store is being opened again ends in time",
 
 // The last, for the thread in the loop goes on as long as this process.
 Deno.test("sandbox: a backend that hangs, or is in a loop, is ended when a call's time is over", async () => {
+  let standing = FIRST_HEAD;
   const trial = async (fault: string, call: Call, kind: BackendErrorKind) => {
     await using kept = await openKept();
+    // Of the engine, which knows where the store stands.
+    standing = await kept.backend.head();
     kept.place.fault = fault;
     const method = fault.split(":")[0];
     await assertEnds(call(kept.backend), kind);
@@ -275,6 +278,6 @@ Deno.test("sandbox: a backend that hangs, or is in a loop, is ended when a call'
   await Promise.all([
     trial("head:hangs", CALLS.head, "unavailable"),
     trial("head:spins", CALLS.head, "unavailable"),
-    trial("append:hangs", (backend) => backend.append(batchAt(FIRST_HEAD, PUT)), "indeterminate"),
+    trial("append:hangs", (backend) => backend.append(batchAt(standing, PUT)), "indeterminate"),
   ]);
 });
