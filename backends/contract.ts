@@ -15,8 +15,13 @@
  * - Each call settles in bounded time, also while the store cannot be reached: some seconds for what is read or written at
  *   once, longer for `trim`, `size` and `defragment`. A backend connects again by itself.
  *
- * A backend runs in the engine's own thread: across a Worker a `BackendError` would lose its class and `OpenOptions`
- * its functions, so a backend in a sandbox needs an adapter on either side.
+ * A backend runs in the engine's own thread or, as one of somebody else always does, in a Worker. For its author that means:
+ * - Arguments and answers are copied on their way, so an answer may hold nothing but what a structured clone can take.
+ * - The functions in `OpenOptions` are the Worker's own; `log` writes some lines in ten seconds, and the rest is counted.
+ * - A `BackendError` is known by its name and its kind, so a module may bundle a class of its own.
+ * - There is no environment, no file and no address but the endpoint's; `folder` is not asked.
+ * - What can be checked of an answer is checked. A backend that breaks a promise is ended, and its store opened again: what
+ *   must outlive that is in the store.
  */
 
 import type { Batch, Head, HistoryRow, LeaseRow } from "./rows.ts";

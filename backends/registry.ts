@@ -56,7 +56,7 @@ export async function keptInMemory(): Promise<BackendModule> {
 }
 
 /**
- * Opens the store that the endpoint names.
+ * Opens the store that the endpoint names: with a module of somebody else always in a sandbox.
  *
  * @throws {BackendError} `unusable` if no backend serves the endpoint, or if the backend cannot open it. The message
  * never repeats the endpoint of an unknown scheme, for it may hold a password.
@@ -73,19 +73,63 @@ export async function openBackend(choice: BackendChoice, options: OpenOptions): 
  */
 export async function schemaSql(choice: BackendChoice): Promise<string> {
   const { endpoint } = choice;
-  const module = await moduleOf(choice);
-  if (module.schemaSql !== undefined) return module.schemaSql(endpoint);
-  throw new BackendError("unusable", `a store of ${schemeOf(endpoint)}: makes its tables itself`);
+  const scheme = schemeOf(endpoint);
+  const isForeign = sourceOf(choice) !== undefined;
+  const module = isForeign ? null : await builtInModule(scheme, choice);
+  if (module?.schemaSql !== undefined) return module.schemaSql(endpoint);
+  throw new BackendError("unusable", `a store of ${scheme}: makes its tables itself`);
 }
 
-/** The module that serves the endpoint. */
-export function moduleOf({ endpoint }: BackendChoice): Promise<BackendModule> {
-  const scheme = schemeOf(endpoint);
+/** The module that serves the endpoint; what runs in a sandbox as if it did not. */
+export async function moduleOf(choice: BackendChoice): Promise<BackendModule> {
+  const scheme = schemeOf(choice.endpoint);
+  const source = sourceOf(choice);
+  if (source !== undefined) {
+    checkSchemes(choice);
+    const { foreignModule } = await import("./sandbox/sandboxed_module.ts");
+    return await foreignModule(source, choice.backendAllowNet ?? []);
+  }
+  const module = await builtInModule(scheme, choice);
+  checkSchemes(choice);
+  if (choice.sandbox !== true) return module;
+  const { inSandbox } = await import("./sandbox/sandboxed_module.ts");
+  return inSandbox(module, scheme);
+}
+
+/** Rhino's own module for a scheme. @throws {BackendError} `unusable`, which names the schemes that there are */
+export function builtInModule(
+  scheme: string,
+  { backends = [] }: Pick<BackendChoice, "backends"> = {},
+): Promise<BackendModule> {
   const load = Object.hasOwn(BUILT_IN, scheme) ? BUILT_IN[scheme] : undefined;
   if (load !== undefined) return load();
-  const known = Object.keys(BUILT_IN).sort().map((name) => `${name}:`).join(", ");
+  const known = [...Object.keys(BUILT_IN), ...backends.map((one) => one.scheme)]
+    .sort().map((name) => `${name}:`).join(", ");
   throw new BackendError(
     "unusable",
-    `Cannot open backend: unknown scheme "${scheme}:"; known are ${known} and a plain path, which is SQLite`,
+    `Cannot open backend: unknown scheme "${scheme}:"; known are ${known} and a plain path, which is SQLite; ` +
+      `--backend ${scheme}=URL adds it`,
   );
+}
+
+function sourceOf({ endpoint, backends = [] }: BackendChoice): BackendSource | undefined {
+  const scheme = schemeOf(endpoint);
+  return Object.hasOwn(BUILT_IN, scheme)
+    ? undefined
+    : backends.find((source) => source.scheme === scheme);
+}
+
+/** A scheme has one module. @throws {BackendError} `unusable` */
+function checkSchemes({ backends = [] }: BackendChoice): void {
+  const seen = new Set(Object.keys(BUILT_IN));
+  for (const { scheme } of backends) {
+    if (seen.has(scheme)) {
+      const why = Object.hasOwn(BUILT_IN, scheme) ? `, but ${scheme}: is Rhino's own` : " twice";
+      throw new BackendError(
+        "unusable",
+        `Cannot open backend: --backend ${scheme}= is given${why}`,
+      );
+    }
+    seen.add(scheme);
+  }
 }

@@ -22,8 +22,13 @@ const DOORS = new Set([
   ...Object.values(project.exports).map((path) => path.slice(2)),
 ]);
 
-/** Folders of `backends/` that are none. */
-const NO_BACKENDS = new Set(["backends/sql/", "backends/conformance/"]);
+/** Folders beside the backends that are none. */
+const NOT_BACKENDS = new Set([
+  "backends/sql/",
+  "backends/loading/",
+  "backends/sandbox/",
+  "backends/conformance/",
+]);
 
 const FILES = allFiles();
 const MODULES: readonly Module[] = FILES
@@ -77,7 +82,7 @@ Deno.test("tidy: only the registry names a backend, and imports it when it is as
   for (const { path, imports } of MODULES.filter(({ path }) => isShipped(path))) {
     for (const target of imports) {
       const folder = /^backends\/[^/]+\//.exec(target.path)?.[0];
-      if (folder === undefined || path.startsWith(folder) || NO_BACKENDS.has(folder)) continue;
+      if (folder === undefined || path.startsWith(folder) || NOT_BACKENDS.has(folder)) continue;
       if (path === "backends/registry.ts" && target.isDynamic) continue;
       violations.push(`${path} names the backend ${target.path}`);
     }

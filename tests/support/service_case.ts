@@ -3,7 +3,7 @@
 import { type Endpoint, type EndpointOptions, startEndpoint } from "./endpoint.ts";
 import type { EtcdClient } from "./etcd_client.ts";
 import { bytes } from "./message_init.ts";
-import { type TargetName, testTargets } from "./targets.ts";
+import { skipOf, type TargetName, testTargets } from "./targets.ts";
 
 export interface ServiceTestOptions extends EndpointOptions {
   /**
@@ -62,7 +62,7 @@ function register(name: string, options: ServiceTestOptions & { readonly run: Ru
   const { run } = options;
   const prefix = `t${++testsRegistered}/`;
   for (const target of testTargets()) {
-    const skip = options.skips?.[target];
+    const skip = skipOf(options.skips ?? {}, target);
     Deno.test({
       name: skip === undefined ? `${target}: ${name}` : `${target}: ${name} (skipped: ${skip})`,
       ignore: skip !== undefined,

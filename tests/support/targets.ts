@@ -7,6 +7,7 @@ import { basename } from "node:path";
 import { mysqlDatabase, postgresDatabase } from "./databases/shared_database.ts";
 import type { TestDatabase } from "./databases/test_database.ts";
 import { freePort } from "./free_port.ts";
+import { hashOf, memoryBundle, serveModules } from "../sandbox/module_server.ts";
 import { oracleTools } from "./oracle.ts";
 import { denoArgs } from "./rhino_command.ts";
 
@@ -37,6 +38,8 @@ const TARGETS = {
   sqlite: rhinoOn(({ dir, databaseUrl }) => databaseUrl ?? `sqlite://${dir}/state.db`),
   postgres: rhinoOnDatabase(postgresDatabase),
   mysql: rhinoOnDatabase(mysqlDatabase),
+  sandboxed: withFlags(rhinoOn(({ dir }) => `sqlite://${dir}/state.db`), () => ["--sandbox"]),
+  foreign: withFlags(rhinoOn(() => "foreign://"), foreignBackend),
 } satisfies Record<string, Target>;
 
 export type TargetName = keyof typeof TARGETS;
@@ -52,6 +55,20 @@ export function launchTarget(
   options: { readonly place: RunPlace; readonly cleanup: AsyncDisposableStack },
 ): Launch | Promise<Launch> {
   return TARGETS[name](options.place, options.cleanup);
+}
+
+/** A target in a sandbox does what the one outside does, and is excused from the same. */
+const SAME_AS: { readonly [target in TargetName]?: TargetName } = {
+  sandboxed: "sqlite",
+  foreign: "memory",
+};
+
+/** Why a target is excused from a fact, by what targets are. */
+export function skipOf(
+  skips: { readonly [target in TargetName]?: string },
+  target: TargetName,
+): string | undefined {
+  return skips[target] ?? skips[SAME_AS[target] ?? target];
 }
 
 function targetName(name: string): TargetName {
@@ -77,6 +94,24 @@ function rhinoOn(
       "json",
     ]),
   });
+}
+
+/** The target, with more flags. */
+function withFlags(
+  target: Target,
+  flags: (cleanup: AsyncDisposableStack) => readonly string[] | Promise<readonly string[]>,
+): Target {
+  return async (place, cleanup) => {
+    const { command, args } = await target(place, cleanup);
+    return { command, args: [...args, ...await flags(cleanup)] };
+  };
+}
+
+/** The memory backend as if somebody else had published it: fetched, checked by its hash, and in a sandbox. */
+async function foreignBackend(cleanup: AsyncDisposableStack): Promise<readonly string[]> {
+  const bundle = await memoryBundle();
+  const server = cleanup.use(serveModules({ "/memory.js": bundle }));
+  return ["--backend", `foreign=${server.url}/memory.js#${await hashOf(bundle)}`];
 }
 
 /** By the directory of the run; a server that starts again in it finds its database. */

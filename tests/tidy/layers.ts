@@ -127,6 +127,13 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "backends/trimming.ts": [CONTRACT],
   "backends/kit.ts": [...STORE, "backends/trimming.ts", "backends/sql/"],
   "backends/registry.ts": [CONTRACT, "backends/"],
+  "backends/loading/": [CONTRACT],
+  "backends/sandbox/": [
+    CONTRACT,
+    "backends/loading/",
+    "backends/registry.ts",
+    "backends/sql/kv_key.ts",
+  ],
   "backends/conformance/": STORE,
   "backends/sql/": STORE,
   "backends/memory/": STORE,

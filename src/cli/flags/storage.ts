@@ -33,8 +33,8 @@ export const STORAGE = {
     default: "",
     isRepeatable: true,
     help:
-      "Module that serves endpoints of the scheme: `https:`, `file:`, `npm:` or a path, and behind `#sha256-` the " +
-      "digest that it must have. Once for each scheme.",
+      "Module that serves endpoints of the scheme, in a sandbox: `https:`, `http:`, `file:`, `npm:` or a path, and behind " +
+      "`#sha256-` the digest that it must have. Once for each scheme.",
     parse: parseBackends,
   },
   backendAllowNet: {
