@@ -60,9 +60,10 @@ export class Supervisor {
   get link(): WorkerLink {
     if (this.#link !== null) return this.#link;
     const { name } = this.#options.store;
+    const why = this.#stuck >= STUCK_MAX ? "was given up" : "is being opened again";
     throw new BackendError(
       "unavailable",
-      this.#isClosed ? "the store is closed" : `the backend ${name} is being opened again`,
+      this.#isClosed ? "the store is closed" : `the backend ${name} ${why}`,
     );
   }
 
