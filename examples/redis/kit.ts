@@ -1,0 +1,4 @@
+/** All that this backend takes from Rhino: the contract and the kit for authors of backends. */
+
+export * from "@rhino/rhino/contract";
+export { leaseNowMs } from "../../backends/lease_clock.ts";
