@@ -1,6 +1,6 @@
 /** What Redis's errors mean for the contract. All knowledge of their codes is here. */
 
-import { ErrorReply } from "@redis/client";
+import { ClientClosedError, ClientOfflineError, ErrorReply } from "@redis/client";
 import { BackendError, type BackendErrorKind } from "./kit.ts";
 
 /** The reply's first word → what it means. A script is refused as a whole, so nothing was written. */
@@ -45,6 +45,8 @@ const NETWORK_REASONS: Readonly<Record<string, string>> = {
 /** The first word of what Redis replied; `null` if the error is no reply. */
 export function replyCode(error: unknown): string | null {
   if (!(error instanceof ErrorReply)) return null;
+  // A right that is missing in a script is told without a code.
+  if (error.message.includes("user executing the script can't")) return "NOPERM";
   return /^[A-Z]+/.exec(error.message)?.[0] ?? "ERR";
 }
 
@@ -65,7 +67,10 @@ export function toBackendError(error: unknown, { isSafe }: { isSafe: boolean }):
   const code = replyCode(error);
   const message = `Redis: ${describe(error)}`;
   if (code === null) {
-    return new BackendError(isSafe ? "unavailable" : "indeterminate", message, { cause: error });
+    // Of a connection that was gone already: nothing was sent.
+    const isUnsent = error instanceof ClientClosedError || error instanceof ClientOfflineError;
+    const kind = isSafe || isUnsent ? "unavailable" : "indeterminate";
+    return new BackendError(kind, message, { cause: error });
   }
   const known = KINDS[code] ?? (Object.hasOwn(REASONS, code) ? "unavailable" : null);
   // A script of ours that Redis stopped: a defect, and nobody knows what it did before.

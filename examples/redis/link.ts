@@ -5,6 +5,7 @@
  */
 
 import { Buffer } from "node:buffer";
+import { isIP } from "node:net";
 import { createClient, RESP_TYPES } from "@redis/client";
 import type { Endpoint } from "./endpoint.ts";
 import { describe, replyCode, toBackendError } from "./errors.ts";
@@ -45,6 +46,9 @@ export class Link {
   #connection: Connection | null = null;
   #lastFailure: { readonly error: unknown; readonly atMs: number } | null = null;
   #calls = 0;
+  /** No further calls are taken. */
+  #isClosing = false;
+  /** What was under way is cut off. */
   #isClosed = false;
   #onIdle = () => {};
 
@@ -77,7 +81,7 @@ export class Link {
 
   /** Takes no more calls, gives those under way a little time, and closes the connection. */
   async close(graceMs: number): Promise<void> {
-    this.#isClosed = true;
+    this.#isClosing = true;
     if (this.#calls > 0) {
       const { promise, resolve } = Promise.withResolvers<void>();
       const timer = setTimeout(resolve, graceMs);
@@ -85,6 +89,7 @@ export class Link {
       await promise;
       clearTimeout(timer);
     }
+    this.#isClosed = true;
     this.#connection?.destroy();
     await this.#connecting?.then((connection) => connection.destroy(), () => {});
   }
@@ -93,7 +98,7 @@ export class Link {
     call: (connection: Connection) => Promise<Reply>,
     { timeoutMs, isSafe }: CallOptions,
   ): Promise<Reply> {
-    if (this.#isClosed) throw new BackendError("unavailable", "the store is closed");
+    if (this.#isClosing) throw new BackendError("unavailable", "the store is closed");
     if (this.#calls >= CALLS_MAX) {
       throw new BackendError("unavailable", `too many calls wait for Redis (${CALLS_MAX})`);
     }
@@ -116,7 +121,7 @@ export class Link {
           const isBroken = replyCode(error) === null && !(error instanceof BackendError);
           if (replyCode(error) === "READONLY") connection.destroy();
           const hasRoom = endMs - performance.now() > RETRY_ROOM_MS;
-          if (isLast || !isBroken || !hasRoom || this.#isClosed) {
+          if (isLast || !isBroken || !hasRoom || this.#isClosing) {
             throw toBackendError(error, { isSafe });
           }
         }
@@ -256,9 +261,12 @@ function clientFor(endpoint: Endpoint) {
   };
   return createClient({
     RESP: 2,
-    socket: tls === null
-      ? socket
-      : { ...socket, tls: true, servername: host, ...(tls.ca === null ? {} : { ca: tls.ca }) },
+    socket: tls === null ? socket : {
+      ...socket,
+      tls: true as const,
+      ...(isIP(host) === 0 ? { servername: host } : {}),
+      ...(tls.ca === null ? {} : { ca: tls.ca }),
+    },
     ...(user === null ? {} : { username: user }),
     ...(password === null ? {} : { password }),
     database,

@@ -1,6 +1,7 @@
 /** A Redis server of a test's own. */
 
 import { createClient } from "@redis/client";
+import type { KeyPair } from "../certificates.ts";
 import { freePort } from "../free_port.ts";
 import { DatabaseProcess } from "./database_process.ts";
 import { executable, serverUser, type UserIds } from "./executables.ts";
@@ -13,6 +14,8 @@ export interface RedisOptions {
   readonly appendfsync?: "always" | "everysec" | "no";
   /** More settings, by the names of `redis.conf`. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** It then speaks TLS only; `command()` does not work. */
+  readonly tls?: KeyPair;
 }
 
 interface Place {
@@ -36,6 +39,7 @@ export class RedisServer implements AsyncDisposable {
     const place = { options, user, dir: await makeServerDir("redis", { user }) };
     const server = new RedisServer(place);
     try {
+      if (options.tls !== undefined) await copyCertificate(place, options.tls);
       await server.#startOnFreePort();
     } catch (error) {
       await server[Symbol.asyncDispose]();
@@ -122,10 +126,11 @@ export class RedisServer implements AsyncDisposable {
     }
   }
 
-  #settings({ appendfsync = "always", settings = {} }: RedisOptions): string[] {
+  #settings({ appendfsync = "always", settings = {}, tls }: RedisOptions): string[] {
+    const port = String(this.#port);
     const all: Record<string, string> = {
       bind: "127.0.0.1",
-      port: String(this.#port),
+      ...tls === undefined ? { port } : { port: "0", "tls-port": port, ...TLS_SETTINGS },
       // Everything is in the append-only file.
       save: "",
       appendonly: "yes",
@@ -133,5 +138,21 @@ export class RedisServer implements AsyncDisposable {
       ...settings,
     };
     return Object.entries(all).flatMap(([name, value]) => [`--${name}`, value]);
+  }
+}
+
+const TLS_SETTINGS = {
+  "tls-cert-file": "server.crt",
+  "tls-key-file": "server.key",
+  "tls-ca-cert-file": "server.crt",
+  "tls-auth-clients": "no",
+};
+
+/** To where the server's user may read it. */
+async function copyCertificate({ dir, user }: Place, { cert, key }: KeyPair): Promise<void> {
+  const copies = [[cert, `${dir}/server.crt`], [key, `${dir}/server.key`]] as const;
+  for (const [from, to] of copies) {
+    await Deno.copyFile(from, to);
+    if (user !== undefined) await Deno.chown(to, user.uid, user.gid);
   }
 }
