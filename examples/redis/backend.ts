@@ -43,8 +43,8 @@ const CLOSE_GRACE_MS = 1_000;
 
 /** Far above any request that Rhino takes; Redis's own limit is half a gigabyte. */
 const KEY_SIZE_MAX = 1024 * 1024;
-/** Redis serves nobody else meanwhile: so many rows took it 0.8 s. */
-const BATCH_ROWS_MAX = 2 ** 16;
+/** Redis serves nobody else meanwhile; README.md says how long. */
+const BATCH_ROWS_MAX = 2 ** 15;
 
 /** A member that was not seen for so many times what counts as alive is forgotten. */
 const FORGET_FACTOR = 10;

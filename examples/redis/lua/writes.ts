@@ -3,7 +3,9 @@
 import { PRELUDE, READS, WRITES } from "./prelude.ts";
 
 /** What Redis needs for a row besides its bytes: an entry in a hash and in two sorted sets. Measured; see README.md. */
-export const ROW_OVERHEAD_BYTES = 350;
+export const ROW_OVERHEAD_BYTES = 450;
+/** Arguments of one command; Lua's stack takes some thousands. An even number, as they come in pairs. */
+const PIECE = 1_000;
 /** Rows of the log that one step of a trim looks at. */
 const TRIM_ROWS = 500;
 
@@ -22,21 +24,53 @@ local since = math.max(0, now - state[2])
 local pause = tonumber(state[3])
 if since > tonumber(ARGV[6]) or ARGV[7] == '1' then pause = pause + since end
 
+-- One call for many members costs half of a call for each.
+local function in_pieces(command, key, items)
+  for first = 1, #items, ${PIECE} do
+    redis.call(command, key, unpack(items, first, math.min(#items, first + ${PIECE} - 1)))
+  end
+end
+
+local row_items, log_items, version_items, lives_at_last, lease_at_last = {}, {}, {}, {}, {}
 for _ = 1, tonumber(ARGV[10]) do
   local id, row = ARGV[at], ARGV[at + 1]
   at = at + 2
-  local lives, lease, key = string.sub(row, 1, 1), string.sub(row, 6, 13), key_of(row)
-  redis.call('HSET', ROWS, id, row)
-  redis.call('ZADD', LOG, 0, id)
-  redis.call('ZADD', VERSIONS, 0, versions_of(key) .. id .. lives)
-  redis.call(lives == '\1' and 'ZADD' or 'ZREM', LIVE, unpack(lives == '\1' and {0, key} or {key}))
+  local key, lives = key_of(row), string.sub(row, 1, 1)
+  row_items[#row_items + 1] = id
+  row_items[#row_items + 1] = row
+  log_items[#log_items + 1] = 0
+  log_items[#log_items + 1] = id
+  version_items[#version_items + 1] = 0
+  version_items[#version_items + 1] = versions_of(key) .. id .. lives
+  lives_at_last[key] = lives == '\1'
+  lease_at_last[key] = string.sub(row, 6, 13)
   bytes = bytes + #row + ${ROW_OVERHEAD_BYTES}
-  local before = redis.call('HGET', LEASE_OF, key)
+end
+in_pieces('HSET', ROWS, row_items)
+in_pieces('ZADD', LOG, log_items)
+in_pieces('ZADD', VERSIONS, version_items)
+
+local live_items, dead_items = {}, {}
+for key, lives in pairs(lives_at_last) do
+  if lives then
+    live_items[#live_items + 1] = 0
+    live_items[#live_items + 1] = key
+  else
+    dead_items[#dead_items + 1] = key
+  end
+end
+in_pieces('ZADD', LIVE, live_items)
+in_pieces('ZREM', LIVE, dead_items)
+
+local has_attached = redis.call('HLEN', LEASE_OF) > 0
+for key, lease in pairs(lease_at_last) do
+  local before = has_attached and redis.call('HGET', LEASE_OF, key)
+  local is_attached = lease ~= '\0\0\0\0\0\0\0\0'
   if before and before ~= lease then
     redis.call('ZREM', ATTACHED, before .. key)
-    redis.call('HDEL', LEASE_OF, key)
+    if not is_attached then redis.call('HDEL', LEASE_OF, key) end
   end
-  if lease ~= '\0\0\0\0\0\0\0\0' and before ~= lease then
+  if is_attached and before ~= lease then
     redis.call('ZADD', ATTACHED, 0, lease .. key)
     redis.call('HSET', LEASE_OF, key, lease)
   end
