@@ -20,6 +20,7 @@ export async function bundle(path: string): Promise<string> {
     args: [
       "bundle",
       "--quiet",
+      `--config=${new URL("../../deno.json", import.meta.url).pathname}`,
       `--external=${CLIENT}`,
       `--output=${path}`,
       new URL("mod.ts", import.meta.url).href,
