@@ -1,9 +1,9 @@
 /** A batch as the script `append` takes it. */
 
 import { Buffer } from "node:buffer";
-import { BackendError, type Batch } from "./kit.ts";
+import { BackendError, type Batch, slotOf } from "./kit.ts";
 import type { Argument } from "./link.ts";
-import { encodeHead, encodeInt64, encodeRow, idOf, placeOf, slotOf } from "./rows.ts";
+import { encodeHead, encodeInt64, encodeRow, idOf, placeOf } from "./rows.ts";
 import { SCRIPTS } from "./scripts.ts";
 import type { Store } from "./store.ts";
 
@@ -29,7 +29,7 @@ function encodeBatch(batch: Batch, { leaseGapMs, channel, instance }: AppendCont
     String(rows.length),
     String(leases.length),
     String(records.length),
-    slotOf(head),
+    String(slotOf(head.index)),
   ];
   for (const row of rows) values.push(idOf(row), encodeRow(row));
   for (const { id, state } of leases) {

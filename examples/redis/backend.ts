@@ -17,7 +17,7 @@ import type {
   TrimResult,
 } from "./kit.ts";
 import { append, type AppendContext } from "./appending.ts";
-import { watchChanges } from "./changes.ts";
+import { type Changes, createChanges } from "./changes.ts";
 import { type Connection, Link } from "./link.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { replyCode } from "./errors.ts";
@@ -69,18 +69,15 @@ export class RedisBackend implements Backend {
     batchRowsMax: BATCH_ROWS_MAX,
   };
   readonly clusterId: bigint;
-  readonly #given: RedisBackendOptions;
   readonly #context: AppendContext;
   readonly #closed = new AbortController();
   /** Appends do not wait behind long pages, where there may be two connections. */
   readonly #appends: Store;
   readonly #reads: Store;
-  /** Of the newest batch that this server has appended. */
-  #ownBatchId = "";
+  readonly #changes: Changes;
 
   constructor(given: RedisBackendOptions) {
     const { endpoint, options: { maxConnections, leaseGapMs, onStatement } } = given;
-    this.#given = given;
     this.clusterId = given.clusterId;
     this.#context = {
       leaseGapMs,
@@ -92,6 +89,12 @@ export class RedisBackend implements Backend {
     this.#reads = store();
     this.#reads.link.adopt(given.first);
     this.#appends = maxConnections > 1 ? store() : this.#reads;
+    this.#changes = createChanges({
+      ...this.#context,
+      connect: maxConnections >= LISTENING_CONNECTIONS_MIN ? given.connectListener : null,
+      readHead: () => this.head(),
+      closed: this.#closed.signal,
+    });
   }
 
   head(): Promise<Head> {
@@ -131,7 +134,7 @@ export class RedisBackend implements Backend {
   async append(batch: Batch): Promise<void> {
     const timeoutMs = POINT_MS + batch.rows.length * APPEND_ROW_MS;
     await append(this.#appends, batch, { timeoutMs, ...this.#context });
-    this.#ownBatchId = batch.head.batchId;
+    this.#changes.appended(batch.head.batchId);
   }
 
   outcome(asked: Pick<Head, "index" | "batchId">) {
@@ -192,16 +195,7 @@ export class RedisBackend implements Backend {
   }
 
   changes(signal: AbortSignal): AsyncIterable<void> {
-    const { connectListener, options: { maxConnections } } = this.#given;
-    return watchChanges({
-      connect: maxConnections >= LISTENING_CONNECTIONS_MIN ? connectListener : null,
-      channel: this.#context.channel,
-      instance: this.#context.instance,
-      readBatchId: async () => {
-        const { batchId } = await this.head();
-        return batchId === this.#ownBatchId ? null : batchId;
-      },
-    }, AbortSignal.any([signal, this.#closed.signal]));
+    return this.#changes.watch(signal);
   }
 
   async close(): Promise<void> {

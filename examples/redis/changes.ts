@@ -1,14 +1,13 @@
 /**
  * Learns that another server moved the head: by Redis's messages, on a connection of its own, and, because messages can be
- * lost and connections break, by asking for the head now and then.
+ * lost and connections break, by asking for the head as well: seldom while messages are heard, else often.
  */
 
+import { type AdaptivePoll, createAdaptivePoll, type Head } from "./kit.ts";
 import type { Connection } from "./link.ts";
 
-/** While messages come: what one of them that was lost costs at most. */
-const SLOW_POLL_MS = 1_000;
-/** While there are none: what another server wrote shows within this. */
-const FAST_POLL_MS = 50;
+/** In front of each question while messages are heard: what a lost one costs at most. */
+const HEARD_PAUSE_MS = 1_000;
 /** From one attempt to listen to the next. */
 const RETRY_MS = 1_000;
 /** How often a connection that only listens is asked whether it lives, and how long it may take to answer. */
@@ -21,76 +20,80 @@ export interface ChangesOptions {
   readonly channel: string;
   /** What this server sends with its own changes. */
   readonly instance: string;
-  /** The batch id of the head; `null` if it is one that this server has appended. */
-  readonly readBatchId: () => Promise<string | null>;
+  readonly readHead: () => Promise<Head>;
+  /** Ends what waits here. */
+  readonly closed: AbortSignal;
 }
 
-/** Wakes on each change of another server, and whenever it cannot be sure that there was none. */
-export async function* watchChanges(
-  options: ChangesOptions,
-  signal: AbortSignal,
-): AsyncGenerator<void> {
-  let isAwake = true;
-  let notify = () => {};
+export interface Changes {
+  /** Told of each append of this server, so that it does not wake for it. */
+  appended(batchId: string): void;
+  /** Wakes on each change of another server, and whenever it cannot be sure that there was none. */
+  watch(signal: AbortSignal): AsyncGenerator<void>;
+}
+
+export function createChanges(options: ChangesOptions): Changes {
+  const { readHead, closed } = options;
   const listening = { isHeard: false };
+  const poll = createAdaptivePoll(async () => {
+    if (listening.isHeard) await pause(HEARD_PAUSE_MS, closed);
+    return await readHead();
+  });
+  return {
+    appended: (batchId) => poll.appended(batchId),
+    watch: (signal) => watchChanges({ ...options, poll, listening }, signal),
+  };
+}
+
+interface Parts extends ChangesOptions {
+  readonly poll: AdaptivePoll;
+  readonly listening: { isHeard: boolean };
+}
+
+async function* watchChanges(parts: Parts, signal: AbortSignal): AsyncGenerator<void> {
+  const end = AbortSignal.any([signal, parts.closed]);
+  let isAwake = false;
+  let notify = () => {};
   const wake = () => {
     isAwake = true;
     notify();
   };
-  signal.addEventListener("abort", () => notify(), { once: true });
-  const parts = [
-    keepListening(options, { signal, wake, listening }),
-    keepPolling(options, { signal, wake, listening }),
-  ];
+  end.addEventListener("abort", () => notify(), { once: true });
+  const working = [keepPolling(parts, { end, wake }), keepListening(parts, { end, wake })];
   try {
-    while (!signal.aborted) {
+    while (!end.aborted) {
       if (!isAwake) await new Promise<void>((resolve) => notify = resolve);
-      if (signal.aborted) break;
+      if (end.aborted) break;
       isAwake = false;
       yield;
     }
   } finally {
-    await Promise.all(parts);
+    await Promise.all(working);
   }
 }
 
-interface Part {
-  readonly signal: AbortSignal;
+interface Ear {
+  readonly end: AbortSignal;
   readonly wake: () => void;
-  readonly listening: { isHeard: boolean };
 }
 
-async function keepPolling(
-  { readBatchId }: ChangesOptions,
-  { signal, wake, listening }: Part,
-): Promise<void> {
-  let known: string | null = null;
-  while (!signal.aborted) {
-    try {
-      const found = await readBatchId();
-      if (found !== null && found !== known) wake();
-      known = found ?? known;
-    } catch {
-      // The store may be another one when it answers again.
-      known = null;
-    }
-    await pause(listening.isHeard ? SLOW_POLL_MS : FAST_POLL_MS, signal);
-  }
+async function keepPolling({ poll }: Parts, { end, wake }: Ear): Promise<void> {
+  for await (const _ of poll.changes(end)) wake();
 }
 
-async function keepListening(options: ChangesOptions, part: Part): Promise<void> {
-  const { signal, wake, listening } = part;
-  if (options.connect === null) return;
-  while (!signal.aborted) {
+async function keepListening(parts: Parts, { end, wake }: Ear): Promise<void> {
+  const { connect, channel, instance, listening } = parts;
+  if (connect === null) return;
+  while (!end.aborted) {
     try {
-      const connection = await options.connect();
+      const connection = await connect();
       try {
-        await connection.subscribe(options.channel, (message) => {
-          if (message !== options.instance) wake();
+        await connection.subscribe(channel, (message) => {
+          if (message !== instance) wake();
         });
         listening.isHeard = true;
         wake();
-        await watchOver(connection, signal);
+        await watchOver(connection, end);
       } finally {
         listening.isHeard = false;
         connection.destroy();
@@ -98,9 +101,9 @@ async function keepListening(options: ChangesOptions, part: Part): Promise<void>
         wake();
       }
     } catch {
-      // Until it can be reached again the head is polled for.
+      // Until it can be reached again the head is asked for.
     }
-    await pause(RETRY_MS, signal);
+    await pause(RETRY_MS, end);
   }
 }
 

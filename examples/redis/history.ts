@@ -3,12 +3,13 @@
 import { Buffer } from "node:buffer";
 import {
   BackendError,
+  hasBatch,
   type HistoryPage,
   type HistoryQuery,
   type HistoryRow,
   REVISION_MAX,
 } from "./kit.ts";
-import { bytesOf, bytesOrNull, holdsBatch, isOtherHistory, listOf, numberOf } from "./replies.ts";
+import { bytesOf, bytesOrNull, isOtherHistory, listOf, numberOf } from "./replies.ts";
 import type { Reply } from "./link.ts";
 import type { Top } from "./replies.ts";
 import { behindRevision, decodeRow, kvOf } from "./rows.ts";
@@ -70,7 +71,8 @@ async function tryPage(
     head: first.head,
     rows,
     through: Math.min(upTo, first.head.revision),
-    hasSince: since === null || holdsBatch(first, since),
+    hasSince: since === null ||
+      hasBatch({ headIndex: first.head.index, slot: first.slot, asked: since }),
   };
 }
 

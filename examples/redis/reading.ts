@@ -2,15 +2,17 @@
 
 import { asBuffer, beyond, from } from "./bounds.ts";
 import {
+  type BatchPlace,
   type Head,
   leaseNowMs,
   type LeaseRow,
   type Loaded,
   type LoadQuery,
   type Outcome,
+  outcomeOf,
 } from "./kit.ts";
 import type { Reply } from "./link.ts";
-import { bytesOf, bytesOrNull, holdsBatch, isOtherHistory, listOf, numberOf } from "./replies.ts";
+import { bytesOf, bytesOrNull, listOf, numberOf } from "./replies.ts";
 import { encodeInt64, kvOf } from "./rows.ts";
 import { inSteps, read, type Store } from "./store.ts";
 
@@ -141,12 +143,11 @@ const KEYS_PER_STEP = 1_000;
 
 export async function readOutcome(
   store: Store,
-  asked: Pick<Head, "index" | "batchId">,
+  asked: BatchPlace,
   timeoutMs: number,
 ): Promise<Outcome> {
-  const top = await read(store, "head", { values: [], timeoutMs, asked });
-  if (holdsBatch(top, asked)) return "applied";
-  return top.head.index >= asked.index && isOtherHistory(top, asked) ? "not-applied" : "unknown";
+  const { head, slot } = await read(store, "head", { values: [], timeoutMs, asked });
+  return outcomeOf({ headIndex: head.index, slot, asked });
 }
 
 function kvOrNull(row: Reply): Uint8Array | null {

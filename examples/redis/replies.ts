@@ -1,9 +1,9 @@
 /** Takes what a script answered apart, and finds what cannot be. */
 
 import { Buffer } from "node:buffer";
-import { BackendError, type Head } from "./kit.ts";
+import { BackendError, type BatchPlace, type Head } from "./kit.ts";
 import type { Reply } from "./link.ts";
-import { decodeHead, placeOf } from "./rows.ts";
+import { decodeHead, readPlace } from "./rows.ts";
 
 export function listOf(reply: Reply | undefined): readonly Reply[] {
   if (Array.isArray(reply)) return reply;
@@ -29,33 +29,25 @@ export function numberOf(reply: Reply | undefined): number {
 export interface Top {
   readonly head: Head;
   /** What the ring holds in the slot that was asked for. */
-  readonly ring: string | null;
+  readonly slot: BatchPlace | null;
   /** What the script answered besides. */
   readonly rest: readonly Reply[];
 }
 
 export function topOf(reply: Reply): Top {
   const [top, ring, ...rest] = listOf(reply);
-  return { head: decodeHead(bytesOf(top)), ring: bytesOrNull(ring)?.toString() ?? null, rest };
-}
-
-/** Whether the history that the answer is of holds the batch. The empty history is part of every one. */
-export function holdsBatch(
-  { head, ring }: Pick<Top, "head" | "ring">,
-  asked: Pick<Head, "index" | "batchId">,
-): boolean {
-  if (asked.index === 0) return asked.batchId === "";
-  return asked.index <= head.index && ring === placeOf(asked);
+  const place = bytesOrNull(ring);
+  return {
+    head: decodeHead(bytesOf(top)),
+    slot: place === null ? null : readPlace(place),
+    rest,
+  };
 }
 
 /** Whether the batch is surely not in the history: if others have taken its slot since, nobody can tell. */
-export function isOtherHistory(
-  { head, ring }: Pick<Top, "head" | "ring">,
-  asked: Pick<Head, "index" | "batchId">,
-): boolean {
+export function isOtherHistory({ head, slot }: Top, asked: BatchPlace): boolean {
   if (head.index < asked.index) return true;
-  const isInRing = ring !== null && ring.startsWith(`${asked.index} `);
-  return isInRing && ring !== placeOf(asked);
+  return slot?.index === asked.index && slot.batchId !== asked.batchId;
 }
 
 function unexpected(): BackendError {

@@ -1,16 +1,13 @@
 /** How heads, ids, rows and leases are written in Redis. The scripts in `lua/` rely on the same forms. */
 
 import { Buffer } from "node:buffer";
-import { BackendError, type Head, type LogRow, REVISION_MAX } from "./kit.ts";
+import { BackendError, type BatchPlace, type Head, type LogRow, REVISION_MAX } from "./kit.ts";
 
 /** 6 bytes of revision and 3 of the place within it, so that ids order as bytes. */
 const REVISION_BYTES = 6;
 const ID_BYTES = 9;
 /** Whether the key lives, size of the kv before its value, lease, size of the key; then key and kv. */
 const ROW_HEADER_BYTES = 17;
-
-/** What the places of batches are remembered in; a power of two, some minutes of busy writing. */
-const RING_SLOTS = 4_096;
 
 export function idOf({ revision, sub }: Pick<LogRow, "revision" | "sub">): Buffer {
   const id = Buffer.alloc(ID_BYTES);
@@ -62,12 +59,13 @@ export function encodeInt64(value: bigint): Buffer {
 }
 
 /** By it the scripts tell one place of a history from another. */
-export function placeOf({ index, batchId }: Pick<Head, "index" | "batchId">): string {
+export function placeOf({ index, batchId }: BatchPlace): string {
   return `${index} ${batchId}`;
 }
 
-export function slotOf({ index }: Pick<Head, "index">): string {
-  return String(index % RING_SLOTS);
+export function readPlace(text: Buffer): BatchPlace {
+  const [index = "", batchId = ""] = text.toString().split(" ", 2);
+  return { index: Number(index), batchId };
 }
 
 export function encodeHead(head: Head): string {

@@ -1,9 +1,9 @@
 /** The store as the other parts see it: scripts run on its keys, and reads in several steps that are of one snapshot. */
 
-import { BackendError, type Head } from "./kit.ts";
+import { BackendError, type BatchPlace, type Head, slotOf } from "./kit.ts";
 import type { Argument, Link, Reply } from "./link.ts";
 import { isOtherHistory, type Top, topOf } from "./replies.ts";
-import { behindRevision, slotOf } from "./rows.ts";
+import { behindRevision } from "./rows.ts";
 import { type ScriptName, SCRIPTS } from "./scripts.ts";
 
 /** How often a read begins again because a compaction came in between. */
@@ -18,7 +18,7 @@ export interface Question {
   readonly values: readonly Argument[];
   readonly timeoutMs: number;
   /** A batch to look for in the ring. */
-  readonly asked?: Pick<Head, "index" | "batchId"> | null;
+  readonly asked?: BatchPlace | null;
 }
 
 /** Runs a script that changes nothing, or may be run again. */
@@ -32,7 +32,7 @@ export function runSafely(
 
 /** Runs one of the scripts in `lua/reads.ts`. */
 export async function read(store: Store, name: ScriptName, question: Question): Promise<Top> {
-  const slot = slotOf(question.asked ?? { index: 0 });
+  const slot = String(slotOf(question.asked?.index ?? 0));
   return topOf(
     await runSafely(store, name, { ...question, values: [slot, ...question.values] }),
   );
