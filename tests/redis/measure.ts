@@ -10,19 +10,26 @@ import { open as openSqlite } from "../../backends/sqlite/mod.ts";
 import { open as openRedis } from "../../examples/redis/mod.ts";
 import { RedisServer } from "../support/databases/redis_server.ts";
 
-const ROUNDS = 5;
-const ROUND_MS = 1_500;
 const VALUE_BYTES = 512;
 const KEYS = 5_000;
 /** Rows of an append: a lone client's, and what many clients make of it. */
 const BATCHES = [1, 64] as const;
 
-async function appendsPerSecond(backend: Backend, rowsOfBatch: number): Promise<number> {
+export interface MeasureOptions {
+  readonly rounds: number;
+  /** For each store and size of batch in a round. */
+  readonly roundMs: number;
+}
+
+async function appendsPerSecond(
+  backend: Backend,
+  { rowsOfBatch, roundMs }: { readonly rowsOfBatch: number; readonly roundMs: number },
+): Promise<number> {
   let head = await backend.head();
   const value = new Uint8Array(VALUE_BYTES).fill(7);
   const startMs = performance.now();
   let appends = 0;
-  while (performance.now() - startMs < ROUND_MS) {
+  while (performance.now() - startMs < roundMs) {
     const rows = Array.from({ length: rowsOfBatch }, (_, at) => {
       const revision = head.revision + 1 + at;
       return putRow(bytes(`key ${revision % KEYS}`), { revision, value });
@@ -39,7 +46,8 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }
 
-async function measure(): Promise<void> {
+/** Answers the table. */
+export async function measure({ rounds, roundMs }: MeasureOptions): Promise<string> {
   const dir = await Deno.makeTempDir({ prefix: "rhino-measure-" });
   await using always = await RedisServer.start({ appendfsync: "always" });
   await using everysec = await RedisServer.start({ appendfsync: "everysec" });
@@ -49,10 +57,11 @@ async function measure(): Promise<void> {
     ["Redis, `appendfsync everysec`", await openRedis(everysec.url(), OPEN_OPTIONS)],
   ];
   const rates = stores.map(() => BATCHES.map((): number[] => []));
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < rounds; round++) {
     for (const [column, rows] of BATCHES.entries()) {
       for (const [at, [, backend]] of stores.entries()) {
-        rates[at]?.[column]?.push(await appendsPerSecond(backend, rows));
+        const rate = await appendsPerSecond(backend, { rowsOfBatch: rows, roundMs });
+        rates[at]?.[column]?.push(rate);
       }
     }
   }
@@ -66,7 +75,10 @@ async function measure(): Promise<void> {
     return `| ${[name, ...cells ?? []].join(" | ")} |`;
   });
   const title = `| store | ${BATCHES.map((rows) => `appends/s of ${rows} rows`).join(" | ")} |`;
-  Deno.stdout.writeSync(new TextEncoder().encode([title, ...lines, ""].join("\n")));
+  return [title, ...lines, ""].join("\n");
 }
 
-if (import.meta.main) await measure();
+if (import.meta.main) {
+  const table = await measure({ rounds: 5, roundMs: 1_500 });
+  Deno.stdout.writeSync(new TextEncoder().encode(table));
+}
