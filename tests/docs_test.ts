@@ -10,6 +10,7 @@ import { statSync } from "node:fs";
 import project from "../deno.json" with { type: "json" };
 import { type Block, blocksOf } from "./docs/blocks.ts";
 import { DOCUMENTED_DATABASES, runPrograms, runSession, startInCheckout } from "./docs/session.ts";
+import { missingFor } from "./support/databases/installed.ts";
 import { whyNoMysql, whyNoPostgres } from "./support/databases/shared_database.ts";
 import { whyNoOracle } from "./support/oracle.ts";
 import { allFiles, readText } from "./tidy/source_tree.ts";
@@ -21,9 +22,15 @@ const noOracle = await whyNoOracle();
 /** Why a session cannot be run here. */
 function whyNot(blocks: readonly Block[]): string | undefined {
   const text = blocks.map((block) => block.text).join("\n");
-  const [postgres, mysql] = DOCUMENTED_DATABASES;
+  const [postgres, mysql, redis] = DOCUMENTED_DATABASES;
   return noOracle ?? (text.includes(postgres.url) ? whyNoPostgres() : undefined) ??
-    (text.includes(mysql.url) ? whyNoMysql() : undefined);
+    (text.includes(mysql.url) ? whyNoMysql() : undefined) ??
+    (text.includes(redis.url) ? whyNoRedis() : undefined);
+}
+
+function whyNoRedis(): string | undefined {
+  const missing = missingFor("redis");
+  return missing === undefined || Deno.env.get("CI") === "true" ? undefined : `needs ${missing}`;
 }
 
 for (const path of DOCUMENTS) {

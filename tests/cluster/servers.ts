@@ -2,13 +2,13 @@
 
 import { type Endpoint, startEndpoint } from "../support/endpoint.ts";
 import { EtcdClient } from "../support/etcd_client.ts";
-import type { DatabaseKind } from "./database_kinds.ts";
+import type { TargetName } from "../support/targets.ts";
 
 /** Characters of a server's output that a failure shows. */
 const OUTPUT_SHOWN = 3_000;
 
 export interface ServersOptions {
-  readonly kind: DatabaseKind;
+  readonly kind: TargetName;
   /** Where each server finds the database, in their order: as many servers as URLs. */
   readonly urls: readonly string[];
   /** More flags, for all of them. */
@@ -16,11 +16,11 @@ export interface ServersOptions {
 }
 
 export class Servers implements AsyncDisposable {
-  readonly kind: DatabaseKind;
+  readonly kind: TargetName;
   /** Named `s0`, `s1` and so on, which stay theirs over restarts; so do the addresses. */
   readonly all: readonly Endpoint[];
 
-  private constructor(kind: DatabaseKind, all: readonly Endpoint[]) {
+  private constructor(kind: TargetName, all: readonly Endpoint[]) {
     this.kind = kind;
     this.all = all;
   }

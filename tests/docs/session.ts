@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import project from "../../deno.json" with { type: "json" };
+import { RedisServer } from "../support/databases/redis_server.ts";
 import { mysqlDatabase, postgresDatabase } from "../support/databases/shared_database.ts";
+import type { TestDatabase } from "../support/databases/test_database.ts";
 import { freePorts } from "../support/free_port.ts";
 import { oracleTools } from "../support/oracle.ts";
 import { denoArgs } from "../support/rhino_command.ts";
@@ -18,7 +20,14 @@ const PROGRAM_MS_MAX = 120_000;
 export const DOCUMENTED_DATABASES = [
   { url: "postgres://rhino:secret@db.example/rhino", create: postgresDatabase },
   { url: "mysql://rhino:secret@db.example/rhino", create: mysqlDatabase },
+  { url: "redis://redis.example:6379", create: redisDatabase },
 ] as const;
+
+/** A Redis of the session's own. */
+async function redisDatabase(): Promise<TestDatabase> {
+  const server = await RedisServer.start({ appendfsync: "always" });
+  return { url: `redis://127.0.0.1:${server.port}`, drop: () => server[Symbol.asyncDispose]() };
+}
 
 /** Runs all `console` blocks of the document, top to bottom, in an empty folder. */
 export async function runSession(path: string): Promise<void> {

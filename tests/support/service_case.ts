@@ -17,7 +17,7 @@ export interface ServiceTestOptions extends EndpointOptions {
 
 /** Skips a fact of etcd that Rhino does not share, on whatever it runs. */
 export function notRhino(reason: string): { readonly [target in TargetName]?: string } {
-  return { memory: reason, sqlite: reason, postgres: reason, mysql: reason };
+  return { memory: reason, sqlite: reason, postgres: reason, mysql: reason, redis: reason };
 }
 
 /** What a test works with. */

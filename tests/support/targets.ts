@@ -4,11 +4,13 @@
  */
 
 import { basename } from "node:path";
+import { RedisServer } from "./databases/redis_server.ts";
 import { mysqlDatabase, postgresDatabase } from "./databases/shared_database.ts";
 import type { TestDatabase } from "./databases/test_database.ts";
 import { freePort } from "./free_port.ts";
 import { hashOf, memoryBundle, serveModules } from "../sandbox/module_server.ts";
 import { oracleTools } from "./oracle.ts";
+import { serveRedisModule } from "./redis_module.ts";
 import { denoArgs } from "./rhino_command.ts";
 
 /** Where one run of a server keeps its things. */
@@ -40,6 +42,7 @@ const TARGETS = {
   mysql: rhinoOnDatabase(mysqlDatabase),
   sandboxed: withFlags(rhinoOn(({ dir }) => `sqlite://${dir}/state.db`), () => ["--sandbox"]),
   foreign: withFlags(rhinoOn(() => "foreign://"), foreignBackend),
+  redis: launchOnRedis,
 } satisfies Record<string, Target>;
 
 export type TargetName = keyof typeof TARGETS;
@@ -137,6 +140,19 @@ function rhinoOnDatabase(create: () => Promise<TestDatabase>): Target {
     return { command, args: [...args, `--name=${basename(place.dir)}`] };
   };
 }
+
+/** Rhino with a backend of somebody else: by URL, in its sandbox. */
+async function launchOnRedis(place: RunPlace, cleanup: AsyncDisposableStack): Promise<Launch> {
+  const module = cleanup.use(await serveRedisModule());
+  const { command, args } = await launchOnRedisServer(place, cleanup);
+  return { command, args: [...args, `--backend=${module.flag}`] };
+}
+
+const launchOnRedisServer = rhinoOnDatabase(async () => {
+  // What the kernel was given is safe, as tests of services kill no machine.
+  const server = await RedisServer.start({ appendfsync: "no" });
+  return { url: server.url(), drop: () => server[Symbol.asyncDispose]() };
+});
 
 async function launchEtcd(place: RunPlace): Promise<Launch> {
   const { etcd } = await oracleTools();

@@ -7,6 +7,7 @@ const EXECUTABLES = {
   mysql: ["mariadbd", "mariadb-install-db", "mariadb"],
   pgbouncer: ["pgbouncer"],
   galera: ["rsync"],
+  redis: ["redis-server"],
 } as const;
 
 export type Installable = keyof typeof EXECUTABLES;
@@ -32,7 +33,7 @@ export function missingFor(what: Installable): string | undefined {
 
 /** What is missing for any of them; undefined if all is there. */
 export function missingForAny(): string | undefined {
-  const names: readonly Installable[] = ["postgres", "mysql", "pgbouncer", "galera"];
+  const names: readonly Installable[] = ["postgres", "mysql", "pgbouncer", "galera", "redis"];
   const missing = names.map(missingFor).filter((text) => text !== undefined);
   return missing.length === 0 ? undefined : missing.join(", ");
 }

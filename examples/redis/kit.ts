@@ -1,0 +1,12 @@
+/** All that this backend takes from Rhino: the contract, and the kit for authors of backends. */
+
+export * from "@rhino/rhino/contract";
+export {
+  type AdaptivePoll,
+  type BatchPlace,
+  createAdaptivePoll,
+  hasBatch,
+  leaseNowMs,
+  outcomeOf,
+  slotOf,
+} from "@rhino/rhino/kit";
