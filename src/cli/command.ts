@@ -57,7 +57,9 @@ export function parseCommand({ args, env, readFile = noFiles }: Invocation): Com
   const said = [...environment.given, ...given];
   const file = readFrom(said, readFile);
   const resolved = resolveSettings([...(file?.given ?? []), ...(file?.remaining ?? said)]);
-  if (subcommand && own) return { name: subcommand, own, config: resolved.config };
+  if (subcommand && own) {
+    return { name: subcommand, own, config: resolved.config, configFile: file?.path };
+  }
   if (switches.has("print-schema")) return { name: "print-schema", config: resolved.config };
   return { name: "serve", ...resolved, unknownVariables: environment.unknown, file };
 }

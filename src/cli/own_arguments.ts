@@ -38,7 +38,7 @@ export function readOwnArguments(
   const rest: string[] = [];
   for (let arg = left.shift(); arg !== undefined; arg = left.shift()) {
     const match = /^--?([^=]+)(?:=(.*))?$/s.exec(arg);
-    const flag = flags.find(({ name, alias }) => match?.[1] === name || match?.[1] === alias);
+    const flag = flags.find(({ name, alias = name }) => [name, alias].includes(match?.[1] ?? ""));
     if (flag === undefined) {
       rest.push(arg);
       continue;

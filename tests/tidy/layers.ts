@@ -15,10 +15,13 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/wire/": BASE,
   "src/config.ts": ["src/limits.ts", "backends/registry.ts"],
   "src/client_urls.ts": ["src/config.ts"],
-  "src/log.ts": ["src/config.ts", "src/log_outputs.ts"],
+  "src/log.ts": ["src/config.ts", "src/log_outputs.ts", "src/log_text.ts"],
+  "src/log_text.ts": [],
   "src/log_outputs.ts": ["src/config.ts", "src/log_rotation.ts"],
   "src/log_rotation.ts": ["src/config.ts"],
   "src/clocks.ts": [],
+  "src/data_folder.ts": ["src/config.ts", "backends/registry.ts"],
+  "src/temporary_folder.ts": ["src/config.ts", "src/client_urls.ts"],
   // Who serves the store.
   "src/identity.ts": ENGINE,
   "src/membership.ts": [CONTRACT, ...BASE],
@@ -58,9 +61,9 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
 
   // Where it listens.
   "src/auto_tls.ts": [
-    "backends/registry.ts",
     "src/client_urls.ts",
     "src/config.ts",
+    "src/data_folder.ts",
     "src/log.ts",
     "src/transport/",
   ],
@@ -88,17 +91,33 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/slow_requests.ts": ["gen/", "src/log.ts", "src/transport/"],
 
   // The process.
-  "src/cli/": [CONTRACT, "backends/registry.ts", "deno.json", "src/config.ts", "src/log.ts"],
+  "src/cli/": [
+    CONTRACT,
+    "backends/registry.ts",
+    "deno.json",
+    "src/config.ts",
+    "src/log.ts",
+    "src/log_text.ts",
+  ],
+  // What it needs of its machine.
+  "src/permissions/": [
+    CONTRACT,
+    "backends/registry.ts",
+    "src/auth/token_options.ts",
+    "src/client_urls.ts",
+    "src/config.ts",
+    "src/data_folder.ts",
+    "src/temporary_folder.ts",
+  ],
+  "src/process/": ["src/", CONTRACT],
   // What it does besides serving.
   "src/commands/": ["src/", CONTRACT, "backends/registry.ts", "backends/conformance/"],
   "src/main.ts": [
     "src/cli/",
-    "src/client_urls.ts",
     "src/commands/",
     "src/config.ts",
-    "src/log.ts",
-    "src/log_outputs.ts",
-    "src/server.ts",
+    "src/log_text.ts",
+    "src/process/",
     "backends/registry.ts",
   ],
   "src/mod.ts": ["src/", "backends/contract.ts", "backends/registry.ts"],
@@ -112,6 +131,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "backends/lease_clock.ts": [],
   "backends/keys.ts": [],
   "backends/registry.ts": [CONTRACT, "backends/"],
+  "backends/foreign_rights.ts": [CONTRACT, "backends/registry.ts"],
   "backends/conformance/": STORE,
   "backends/sql/": STORE,
   "backends/memory/": STORE,
