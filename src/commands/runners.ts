@@ -8,6 +8,7 @@ export type Runner = (call: SubcommandCall) => Promise<number>;
 const RUNNERS: Readonly<Record<SubcommandName, () => Promise<{ readonly run: Runner }>>> = {
   health: () => import("./health.ts"),
   permissions: () => import("./permissions.ts"),
+  status: () => import("./status.ts"),
 };
 
 export async function runSubcommand(call: SubcommandCall): Promise<number> {
