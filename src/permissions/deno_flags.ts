@@ -2,7 +2,12 @@
 
 import type { Permissions } from "./permissions.ts";
 
-/** What is not told of it, it may not do, so that all kinds are named: of some, Deno allows something by itself. */
+/**
+ * A host that there never is. Without the flag Deno takes code from some hosts that it knows, and `--deny-import` alone does
+ * not keep it from that (2.9.6).
+ */
+const NO_HOST = "none.invalid";
+
 export function denoFlags(permissions: Permissions): string[] {
   const { net, read, write, env, sys } = permissions;
   const kinds = { net, read, write, env, sys };
@@ -11,9 +16,7 @@ export function denoFlags(permissions: Permissions): string[] {
     ...Object.entries(kinds).flatMap(([kind, values]) => allowFlag(kind, values)),
     // What libraries ask for besides is not set, to them.
     "--ignore-env",
-    ...permissions.import.length === 0
-      ? ["--deny-import"]
-      : allowFlag("import", permissions.import),
+    ...allowFlag("import", permissions.import.length === 0 ? [NO_HOST] : permissions.import),
   ];
 }
 

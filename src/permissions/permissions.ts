@@ -3,6 +3,7 @@
  * are here. What is not listed, it never touches: no programs, no libraries, no other files, variables and addresses.
  */
 
+import { isIP } from "node:net";
 import { dirname, resolve } from "node:path";
 import type { Rights, Surroundings } from "../../backends/contract.ts";
 import { rightsOf, schemeOf } from "../../backends/registry.ts";
@@ -25,6 +26,8 @@ export interface Permissions extends Rights {
 /** What is around the server, to be asked for links, folders and variables. */
 export interface ServerSurroundings extends Surroundings {
   readonly isFolder: (path: string) => boolean;
+  /** All addresses of a name; none of one that nobody knows. */
+  readonly lookup: (name: string) => Promise<readonly string[]>;
   /** The system's folder for files that do not last. */
   readonly temporary: string;
 }
@@ -49,7 +52,7 @@ export async function permissionsOf(
   return joined([
     // Its name stands in the list of members.
     { sys: ["hostname"] },
-    ...allUrls(config).map(listenRights),
+    ...await Promise.all(allUrls(config).map((url) => listenRights(url, around))),
     await rightsOf(config, around),
     sourceRights(config),
     readRights(tlsFiles(config)),
@@ -95,8 +98,15 @@ function allUrls(config: Config): ListenUrl[] {
   ];
 }
 
-function listenRights(url: ListenUrl): Part {
-  return isUnix(url) ? socketRights(url.host) : { net: [addressOf(url)] };
+/** To listen at a name takes a right to the address that it stands for, too. */
+async function listenRights(url: ListenUrl, { lookup }: ServerSurroundings): Promise<Part> {
+  if (isUnix(url)) return socketRights(url.host);
+  const { host, port } = url;
+  if (isIP(host) !== 0) return { net: [addressOf(url)] };
+  // Deno looks a name up for any port where the port is to be any.
+  const name = port === 0 ? host : addressOf(url);
+  const addresses = await lookup(host);
+  return { net: [name, ...addresses.map((address) => addressOf({ host: address, port }))] };
 }
 
 /** Deno wants all three, and the path of `net` to be absolute. */

@@ -1,5 +1,6 @@
 /** What this process can see of the machine, for its permissions to be computed with. */
 
+import { lookup } from "node:dns/promises";
 import { statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
@@ -9,6 +10,7 @@ export const THIS_PROCESS: ServerSurroundings = {
   env: variable,
   realPath: (path) => realPath(resolve(path)),
   isFolder,
+  lookup: addressesOf,
   get temporary() {
     return tmpdir();
   },
@@ -30,6 +32,14 @@ function realPath(path: string): string {
   } catch {
     const parent = dirname(path);
     return parent === path ? path : join(realPath(parent), basename(path));
+  }
+}
+
+async function addressesOf(name: string): Promise<string[]> {
+  try {
+    return (await lookup(name, { all: true })).map(({ address }) => address);
+  } catch {
+    return [];
   }
 }
 

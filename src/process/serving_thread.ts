@@ -18,14 +18,21 @@ export type FromThread = { readonly isLoaded: true } | { readonly code: number }
 /** For the thread's own limit to be told first. */
 const STOP_GRACE_MS = 250;
 
-/** Serves until the signal has come, and answers the exit code. */
+const CODE = new URL("./serving_worker.ts", import.meta.url);
+
+/**
+ * Serves until the signal has come, and answers the exit code.
+ *
+ * @param code of the thread; a test's does more
+ */
 export async function serveInThread(
   order: Settled,
   stopped: Promise<StopSignal>,
+  code: URL = CODE,
 ): Promise<number> {
   const permissions = await permissionsFor(order.config);
   const ended = Promise.withResolvers<number>();
-  const thread = new Worker(new URL("./serving_worker.ts", import.meta.url), {
+  const thread = new Worker(code, {
     type: "module",
     name: "rhino-server",
     deno: { permissions: threadPermissions(permissions) },

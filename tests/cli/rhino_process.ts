@@ -13,6 +13,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Default: the repository. */
   readonly cwd?: string;
+  /** Deno's flags; default: those of `deno task start`. */
+  readonly permissions?: readonly string[];
 }
 
 export interface RunResult {
@@ -30,9 +32,11 @@ export function cleanEnv(env: Readonly<Record<string, string>> = {}): Record<str
 }
 
 /** Runs Rhino until it ends by itself. */
-export async function runRhino({ args, env, cwd = ROOT }: RunOptions): Promise<RunResult> {
+export async function runRhino(
+  { args, env, cwd = ROOT, permissions }: RunOptions,
+): Promise<RunResult> {
   const output = await new Deno.Command(Deno.execPath(), {
-    args: denoArgs(args),
+    args: denoArgs(args, permissions),
     cwd,
     env: cleanEnv(env),
     clearEnv: true,
@@ -56,9 +60,9 @@ export class RhinoProcess implements AsyncDisposable {
   /** Lines of standard error so far. */
   readonly lines: string[] = [];
 
-  constructor({ args, env, cwd = ROOT }: RunOptions) {
+  constructor({ args, env, cwd = ROOT, permissions }: RunOptions) {
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: denoArgs(args),
+      args: denoArgs(args, permissions),
       cwd,
       env: cleanEnv(env),
       clearEnv: true,
