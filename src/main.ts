@@ -52,6 +52,13 @@ function endStart(reason: string, code: number): never {
   Deno.exit(code);
 }
 
+/** Some libraries ask for things as soon as they are loaded. */
+function endWithoutPermission(error: unknown): never {
+  if (!(error instanceof Deno.errors.NotCapable)) throw error;
+  const hint = "`rhino permissions` prints all the flags of Deno that it needs";
+  return endStart(`${errorText(error)}; ${hint}`, EXIT_FAILED);
+}
+
 async function printSchema(config: Config): Promise<void> {
   try {
     const { schemaSql } = await import("../backends/registry.ts");
@@ -80,7 +87,7 @@ async function serve(command: ServeCommand): Promise<number> {
   const stopped = stopSignal();
   if (!hasTooMuch()) {
     // Imported only now, so that a usage error or `--help` waits for no library.
-    const { serve } = await import("./process/serving.ts");
+    const { serve } = await import("./process/serving.ts").catch(endWithoutPermission);
     return await serve(order, stopped);
   }
   const { serveInThread } = await import("./process/serving_thread.ts");

@@ -12,9 +12,14 @@ const THREAD = new URL("./checkpoint_worker.ts", import.meta.url);
 export function rights(endpoint: string, { realPath }: Surroundings): Rights {
   const { path } = parseLocation(endpoint);
   const folder = dirname(path);
-  // The files are opened by their real names.
   const realFolder = dirname(realPath(path));
-  const folders = realFolder === resolve(folder) ? [folder] : [folder, realFolder];
+  const isReal = realFolder === resolve(folder);
   const code = THREAD.protocol === "file:" ? [fileURLToPath(THREAD)] : [];
-  return { net: [], read: [...folders, ...code], write: folders, env: [] };
+  return {
+    net: [],
+    read: isReal ? [folder, ...code] : [folder, realFolder, ...code],
+    // Links are followed first; what is opened goes by its real name.
+    write: [isReal ? folder : realFolder],
+    env: [],
+  };
 }

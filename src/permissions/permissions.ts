@@ -176,7 +176,7 @@ function notifyRights(config: Config, around: ServerSurroundings): Part {
   const own = notifySocketIn(ownTemporaryFolder(around.temporary, config));
   return joined([
     { env: [name] },
-    socketRights(socket),
+    { net: [`unix:${resolve(socket)}`], write: [socket] },
     socketRights(own),
     ownFolderRights(config, around),
   ]);
