@@ -1,6 +1,7 @@
 /** argv → config → serve → wait for a signal → drain. The process's own matters are here, and nothing else. */
 
 import { type Command, parseCommand, type ServeCommand, UsageError } from "./cli/command.ts";
+import { yamlParserFor } from "./cli/config_file.ts";
 import { readVariables } from "./cli/environment.ts";
 import { helpText } from "./cli/help.ts";
 import { settled } from "./cli/settings_report.ts";
@@ -18,7 +19,7 @@ const EXIT_USAGE = 2;
 const EXIT_SIGNAL = { SIGTERM: 143, SIGINT: 130 } as const satisfies Record<StopSignal, number>;
 
 async function main(): Promise<void> {
-  const command = readCommand();
+  const command = await readCommand();
   switch (command.name) {
     case "help":
       return print(helpText());
@@ -34,11 +35,14 @@ async function main(): Promise<void> {
   }
 }
 
-function readCommand(): Command {
+async function readCommand(): Promise<Command> {
+  const { args } = Deno;
+  const env = readVariables(Deno.env);
   try {
     return parseCommand({
-      args: Deno.args,
-      env: readVariables(Deno.env),
+      args,
+      env,
+      parseYaml: await yamlParserFor([...args, ...Object.keys(env)]),
       readFile: (path) => Deno.readTextFileSync(path),
     });
   } catch (error) {

@@ -12,7 +12,7 @@ import { addressOf, isUnix } from "../client_urls.ts";
 import { type Config, type ListenUrl, LOG_STREAMS } from "../config.ts";
 import { autoTlsFolder, dataFolderOf } from "../data_folder.ts";
 import { notifySocketIn, ownTemporaryFolder } from "../temporary_folder.ts";
-import { codeRights, sourceRights } from "./code_rights.ts";
+import { codeRights, sandboxRights } from "./code_rights.ts";
 
 type SysKind = NonNullable<Deno.SysPermissionDescriptor["kind"]>;
 
@@ -54,7 +54,7 @@ export async function permissionsOf(
     { sys: ["hostname"] },
     ...await Promise.all(allUrls(config).map((url) => listenRights(url, around))),
     await rightsOf(config, around),
-    sourceRights(config),
+    ...sandboxRights(config),
     readRights(tlsFiles(config)),
     readRights(keyFiles(config)),
     autoTlsRights(config),

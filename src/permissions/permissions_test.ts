@@ -7,6 +7,8 @@ import { joined, type Permissions, permissionsOf } from "./permissions.ts";
 const THREAD = fileURLToPath(new URL("../auth/bcrypt_worker.ts", import.meta.url));
 const OWN = "/tmp/rhino-0.0.0.0-2379";
 
+const BACKENDS = fileURLToPath(new URL("../../backends/", import.meta.url));
+
 /** What a server in memory on all interfaces needs. */
 const LEAST: Permissions = {
   net: ["0.0.0.0:2379"],
@@ -107,14 +109,16 @@ Deno.test("permissionsOf() a module of somebody else needs what loads it", async
     endpoint: "redis://h:1",
     backends: [{ scheme: "redis", url, integrity: "" }, { scheme: "x", url: "/x", integrity: "" }],
   });
-  const net = ["h:1"];
+  const [net, read] = [["h:1"], [BACKENDS]];
   await assertMore(source("https://example.org/mod.ts"), {
     net: [...net, "example.org:443"],
-    import: ["example.org:443"],
+    read,
   });
-  await assertMore(source("file:///a/mod.ts"), { net, read: ["/a/mod.ts"] });
-  await assertMore(source("./mod.ts"), { net, read: ["./mod.ts"] });
-  await assertMore(source("npm:a@1"), { net });
+  await assertMore(source("http://[::1]:8/mod.ts"), { net: [...net, "[::1]:8"], read });
+  await assertMore(source("file:///a/mod.ts"), { net, read: [...read, "/a"] });
+  await assertMore(source("modules/mod.ts"), { net, read: [...read, "modules"] });
+  await assertMore(source("npm:a@1"), { net, read });
+  await assertMore({ sandbox: true }, { read });
 });
 
 Deno.test("joined() leaves out what lies in a folder of the list, and what is there already", () => {
