@@ -12,17 +12,19 @@ const PLACE_LENGTH_MAX = 40;
 type Listening = Pick<Config, "listenClientUrls">;
 
 /**
- * The system's folder for such files, or one within it that is there for sure, if this process may write only there. Its
- * name is the same at each start, so that the right to it can be given beforehand.
- *
- * @throws {Error} if it cannot be made
+ * The system's folder for such files, or one within it, if this process may not write everywhere in there. Its name is the same
+ * at each start, so that the right to it can be given beforehand.
  */
 export function temporaryFolder(config: Listening): string {
   const root = tmpdir();
   const { state } = Deno.permissions.querySync({ name: "write", path: root });
   if (state === "granted") return root;
   const folder = ownTemporaryFolder(root, config);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch {
+    // Whoever wants a file in it is about to find that too, and says so.
+  }
   return folder;
 }
 

@@ -23,6 +23,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/clocks.ts": [],
   "src/data_folder.ts": ["src/config.ts", "backends/registry.ts"],
   "src/temporary_folder.ts": ["src/config.ts", "src/client_urls.ts"],
+  "src/nearest.ts": [],
   // Who serves the store.
   "src/identity.ts": ENGINE,
   "src/membership.ts": [CONTRACT, ...BASE],
@@ -100,6 +101,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/config.ts",
     "src/log.ts",
     "src/log_text.ts",
+    "src/nearest.ts",
   ],
   // What it needs of its machine.
   "src/permissions/": [
@@ -123,7 +125,10 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/process/",
     "backends/registry.ts",
   ],
-  "src/mod.ts": ["src/", "backends/contract.ts", "backends/registry.ts"],
+  // What a program that starts servers sees.
+  "src/library/": ["src/", CONTRACT, "backends/registry.ts"],
+  "src/mod.ts": ["src/", CONTRACT],
+  "src/testing.ts": ["src/library/"],
   "src/server.ts": ["src/", "backends/contract.ts", "backends/registry.ts"],
   "src/engine.ts": ["src/", "backends/contract.ts"],
   "src/method_table.ts": ["src/"],
