@@ -10,7 +10,7 @@ import { versionText } from "./cli/version.ts";
 import { print, printError } from "./commands/terminal.ts";
 import type { Config } from "./config.ts";
 import { errorText, redactSecrets } from "./log_text.ts";
-import type { StopSignal } from "./process/serving.ts";
+import type { StopSignal } from "./process/stopping.ts";
 import { hasTooMuch } from "./process/thread_permissions.ts";
 
 const EXIT_FAILED = 1;

@@ -14,16 +14,7 @@ import { errorText, redactSecrets } from "../log_text.ts";
 import { openLogOutputs } from "../log_outputs.ts";
 import type { RunningServer } from "../server.ts";
 import { notifySocketIn, ownTemporaryFolder } from "../temporary_folder.ts";
-
-export const EXIT_START_FAILED = 1;
-
-export type StopSignal = "SIGTERM" | "SIGINT";
-
-/**
- * Longest time from the first signal to the end. What is acknowledged is on disk, so to end before everybody has
- * hung up loses nothing; to be killed by an impatient supervisor would lose the log's last lines.
- */
-export const STOP_MS_MAX = 4_500;
+import { EXIT_START_FAILED, STOP_MS_MAX, type StopSignal } from "./stopping.ts";
 
 /** Serves until the signal has come, and answers the exit code. Whatever is still open then, the process's end closes. */
 export async function serve(order: Settled, stopped: Promise<StopSignal>): Promise<number> {

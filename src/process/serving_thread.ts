@@ -9,7 +9,7 @@ import { BackendError } from "../../backends/contract.ts";
 import type { Config } from "../config.ts";
 import { type Permissions, permissionsOf } from "../permissions/permissions.ts";
 import { THIS_PROCESS } from "../permissions/surroundings.ts";
-import { EXIT_START_FAILED, STOP_MS_MAX, type StopSignal } from "./serving.ts";
+import { EXIT_START_FAILED, STOP_MS_MAX, type StopSignal } from "./stopping.ts";
 import { giveUpPermissions, threadPermissions } from "./thread_permissions.ts";
 
 export type ToThread = { readonly order: Settled } | { readonly signal: StopSignal };

@@ -5,8 +5,9 @@
 import type { Settled } from "../cli/settings_report.ts";
 import { printError } from "../commands/terminal.ts";
 import { errorText } from "../log_text.ts";
-import { EXIT_START_FAILED, serve, type StopSignal } from "./serving.ts";
+import { serve } from "./serving.ts";
 import type { FromThread, ToThread } from "./serving_thread.ts";
+import { EXIT_START_FAILED, type StopSignal } from "./stopping.ts";
 
 const stopped = Promise.withResolvers<StopSignal>();
 

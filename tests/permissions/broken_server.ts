@@ -2,7 +2,7 @@
 
 import { parseCommand } from "../../src/cli/command.ts";
 import { settled } from "../../src/cli/settings_report.ts";
-import type { StopSignal } from "../../src/process/serving.ts";
+import type { StopSignal } from "../../src/process/stopping.ts";
 import { serveInThread } from "../../src/process/serving_thread.ts";
 
 const [fault = ""] = Deno.args;
