@@ -340,6 +340,14 @@ export interface Rights {
   readonly env: readonly string[];
 }
 
+/** What there is around a store, for its rights to be found out with. */
+export interface Surroundings {
+  /** A variable of the environment. */
+  readonly env: (name: string) => string | undefined;
+  /** The path with symbolic links resolved, as far as it exists; absolute. */
+  readonly realPath: (path: string) => string;
+}
+
 /** What a backend module exports. */
 export interface BackendModule {
   /** `CONTRACT_VERSION`, as a number: the version that the module was written for. */

@@ -3,7 +3,15 @@
  * a server loads no driver that it does not use.
  */
 
-import { type Backend, BackendError, type BackendModule, type OpenOptions } from "./contract.ts";
+import {
+  type Backend,
+  BackendError,
+  type BackendModule,
+  type OpenOptions,
+  type Rights,
+  type Surroundings,
+} from "./contract.ts";
+import { foreignRights } from "./foreign_rights.ts";
 
 /** Scheme → module. A plain path is served by `sqlite`. */
 const BUILT_IN: Readonly<Record<string, () => Promise<BackendModule>>> = {
@@ -13,6 +21,18 @@ const BUILT_IN: Readonly<Record<string, () => Promise<BackendModule>>> = {
   postgresql: () => import("./postgres/mod.ts"),
   mysql: () => import("./mysql/mod.ts"),
   mariadb: () => import("./mysql/mod.ts"),
+};
+
+type RightsOf = (endpoint: string, surroundings: Surroundings) => Rights;
+
+/** Scheme → what its stores ask of the machine; these modules load no driver. */
+const RIGHTS: Readonly<Record<string, () => Promise<{ readonly rights: RightsOf }>>> = {
+  memory: () => import("./memory/rights.ts"),
+  sqlite: () => import("./sqlite/rights.ts"),
+  postgres: () => import("./postgres/rights.ts"),
+  postgresql: () => import("./postgres/rights.ts"),
+  mysql: () => import("./mysql/rights.ts"),
+  mariadb: () => import("./mysql/rights.ts"),
 };
 
 /** A module of somebody else, and the scheme that it serves. */
@@ -78,6 +98,20 @@ export async function schemaSql(choice: BackendChoice): Promise<string> {
   const module = isForeign ? null : await builtInModule(scheme, choice);
   if (module?.schemaSql !== undefined) return module.schemaSql(endpoint);
   throw new BackendError("unusable", `a store of ${scheme}: makes its tables itself`);
+}
+
+/**
+ * What the store of the endpoint asks of the machine once its module is loaded. For a module of somebody else it is all
+ * that it gets.
+ *
+ * @throws {BackendError} `unusable` if the endpoint is malformed
+ */
+export async function rightsOf(choice: BackendChoice, around: Surroundings): Promise<Rights> {
+  const scheme = schemeOf(choice.endpoint);
+  const load = Object.hasOwn(RIGHTS, scheme) ? RIGHTS[scheme] : undefined;
+  return load === undefined
+    ? foreignRights(choice)
+    : (await load()).rights(choice.endpoint, around);
 }
 
 /** The module that serves the endpoint; what runs in a sandbox as if it did not. */

@@ -3,17 +3,17 @@
 import { randomUUID } from "node:crypto";
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { dirname, join } from "node:path";
-import { schemeOf } from "../backends/registry.ts";
+import { join } from "node:path";
 import { isUnix } from "./client_urls.ts";
-import { DEFAULT_CONFIG, type ListenUrl } from "./config.ts";
+import type { ListenUrl } from "./config.ts";
+import { autoTlsFolder } from "./data_folder.ts";
 import type { Log } from "./log.ts";
 import { readCertificate } from "./transport/tls/certificate.ts";
 import { pemBlocks } from "./transport/tls/pem.ts";
 import { makeSelfSigned } from "./transport/tls/self_signed.ts";
 
 export interface AutoTlsOptions {
-  /** Where the data lies; the files lie in `fixtures/client` below it. */
+  /** Where the data lies; see `autoTlsFolder`. */
   readonly dataFolder: string;
   readonly urls: readonly ListenUrl[];
   readonly validityYears: number;
@@ -32,7 +32,7 @@ export interface AutoTlsFiles {
  * @throws {Error} with one line if they cannot be written.
  */
 export function autoTlsFiles(options: AutoTlsOptions): AutoTlsFiles {
-  const folder = join(options.dataFolder, "fixtures", "client");
+  const folder = autoTlsFolder(options.dataFolder);
   const files = { certFile: join(folder, "cert.pem"), keyFile: join(folder, "key.pem") };
   if (isUsable(files, options.nowMs)) return files;
   const { cert, key } = makeSelfSigned({ ...options, hosts: hostsOf(options.urls) });
@@ -72,11 +72,4 @@ function hostsOf(urls: readonly ListenUrl[]): string[] {
   const isEverywhere = hosts.includes("0.0.0.0") || hosts.includes("::");
   const own = isEverywhere ? [hostname(), "localhost", "127.0.0.1", "::1"] : [];
   return [...new Set([...hosts, ...own])];
-}
-
-/** The folder of a store's file; of a store elsewhere, that of the default one. */
-export function dataFolderOf(endpoint: string): string {
-  const isFile = schemeOf(endpoint) === "sqlite";
-  const [path = ""] = (isFile ? endpoint : DEFAULT_CONFIG.endpoint).split("?");
-  return dirname(path.replace(/^sqlite:(\/\/)?/i, ""));
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { autoTlsFiles, dataFolderOf } from "./auto_tls.ts";
+import { autoTlsFiles } from "./auto_tls.ts";
 import type { ListenUrl } from "./config.ts";
 import { readCertificate } from "./transport/tls/certificate.ts";
 import { pemBlocks } from "./transport/tls/pem.ts";
@@ -54,16 +54,4 @@ Deno.test("autoTlsFiles() says in one line where it cannot write", async () => {
     message: `--auto-tls: cannot write the certificate to ${file}/fixtures/client`,
   });
   await Deno.remove(file);
-});
-
-Deno.test("dataFolderOf() is the folder of the store's file, or of the default one", () => {
-  const cases: [string, string][] = [
-    ["./db/state.db", "./db"],
-    ["state.db", "."],
-    ["sqlite:///var/lib/x/state.db?a=b", "/var/lib/x"],
-    ["sqlite:x/y", "x"],
-    ["postgres://user:password@host/db", "./db"],
-    ["memory://", "./db"],
-  ];
-  for (const [endpoint, expected] of cases) assert.equal(dataFolderOf(endpoint), expected);
 });

@@ -101,8 +101,15 @@ export class RotatingFile {
 
 /** @throws {Error} if the file cannot be opened */
 export function openLogFile(path: string): Deno.FsFile {
-  Deno.mkdirSync(dirname(path), { recursive: true });
-  return Deno.openSync(path, { append: true, create: true, mode: 0o600 });
+  const options = { append: true, create: true, mode: 0o600 } as const;
+  try {
+    return Deno.openSync(path, options);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    // Only now, for to make a folder takes a right to it, even where it is there.
+    Deno.mkdirSync(dirname(path), { recursive: true });
+    return Deno.openSync(path, options);
+  }
 }
 
 export function writeAll(file: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {

@@ -1,5 +1,4 @@
 /** Builds every service out of the parts of the engine, and puts their methods into one table. */
-import { tmpdir } from "node:os";
 import type { Authority } from "./auth/authority.ts";
 import type { Passwords } from "./auth/passwords.ts";
 import type { Compactor } from "./compaction/compactor.ts";
@@ -27,6 +26,7 @@ import { snapshotMethods } from "./services/snapshot.ts";
 import { watchMethods } from "./services/watch.ts";
 import { Snapshotter } from "./snapshot/snapshotter.ts";
 import type { WatchHub } from "./watch/hub.ts";
+import { temporaryFolder } from "./temporary_folder.ts";
 import type { MethodTable } from "./transport/call.ts";
 
 /** What the services are built from. */
@@ -93,7 +93,9 @@ export function methodTable(parts: Parts): MethodTable {
   return new Map([...services, ...reflectionMethods(services.keys())]);
 }
 
-function makeSnapshotter({ store, header, compactor, downgrade, membership }: Parts): Snapshotter {
+function makeSnapshotter(
+  { store, header, compactor, downgrade, membership, config }: Parts,
+): Snapshotter {
   return new Snapshotter({
     store,
     hold: () => compactor.hold(),
@@ -102,6 +104,6 @@ function makeSnapshotter({ store, header, compactor, downgrade, membership }: Pa
       version: downgrade.clusterVersion,
       members: await membership.list(),
     }),
-    folder: store.backend.folder ?? tmpdir(),
+    folder: () => store.backend.folder ?? temporaryFolder(config),
   });
 }

@@ -1,10 +1,10 @@
 /** The composition root: builds every part once, starts them in order, stops them in reverse. */
 import { BackendError, type BackendModule, type OpenOptions } from "../backends/contract.ts";
 import { openBackend, schemeOf } from "../backends/registry.ts";
-import { dataFolderOf } from "./auto_tls.ts";
 import { addressOf, isUnix, urlText } from "./client_urls.ts";
 import { type Clocks, wallClock } from "./clocks.ts";
 import type { Config } from "./config.ts";
+import { dataFolderOf } from "./data_folder.ts";
 import { DEFAULT_LISTEN_URL, type Engine, type EngineOptions, startEngine } from "./engine.ts";
 import { EtcdError } from "./errors.ts";
 import { createHttpServer, type HttpServer } from "./http/http_server.ts";

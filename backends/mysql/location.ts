@@ -3,6 +3,7 @@
 import { isIP } from "node:net";
 import { BackendError } from "../contract.ts";
 import { type HostPort, parseEndpoint } from "../sql/endpoint.ts";
+import { type Machine, THIS_MACHINE } from "../sql/machine.ts";
 import { type TlsMode, tlsOptions } from "../sql/tls_settings.ts";
 
 const DEFAULTS = { host: "localhost", port: 3306, passwordVariable: "MYSQL_PWD" };
@@ -39,10 +40,11 @@ export interface Location {
 }
 
 /** @throws {BackendError} `unusable`, with one clear line */
-export function parseLocation(endpoint: string): Location {
+export function parseLocation(endpoint: string, machine: Machine = THIS_MACHINE): Location {
   const { user, password, hosts, database, parameters } = parseEndpoint(
     withPlainHost(endpoint),
     DEFAULTS,
+    machine,
   );
   if (user === null) throw unusable("it names no user (mysql://USER:PASSWORD@HOST/DATABASE)");
   if (database === null) {
@@ -58,7 +60,7 @@ export function parseLocation(endpoint: string): Location {
     key: parameters.take("ssl-key"),
     keyPassword: null,
   };
-  const options = socket === null ? tlsOptions(settings) : null;
+  const options = socket === null ? tlsOptions(settings, machine) : null;
   if (mode === "verify-full" && hosts.some(({ host }) => isIP(host) !== 0)) {
     // The driver compares no addresses, and would take any certificate.
     throw unusable("ssl-mode=VERIFY_IDENTITY needs a host's name, not its address (or VERIFY_CA)");

@@ -3,6 +3,7 @@
 import type { ConnectionOptions } from "node:tls";
 import { BackendError } from "../contract.ts";
 import { type HostPort, parseEndpoint, parseHost } from "../sql/endpoint.ts";
+import { type Machine, THIS_MACHINE } from "../sql/machine.ts";
 import { TLS_MODES, type TlsMode, tlsOptions } from "../sql/tls_settings.ts";
 
 const DEFAULT_PORT = 5432;
@@ -32,27 +33,39 @@ export interface Settings {
 }
 
 /** @throws {BackendError} `unusable` */
-export function parseSettings(endpoint: string): Settings {
-  const env = (name: string) => Deno.env.get(name) ?? null;
+export function parseSettings(endpoint: string, machine: Machine = THIS_MACHINE): Settings {
+  // A variable is asked for only where the endpoint says nothing: the right to read it is needed only then.
+  const env = (name: string) => machine.env(name) ?? null;
   const defaults = {
-    host: env("PGHOST") ?? "localhost",
-    port: Number(env("PGPORT") ?? DEFAULT_PORT),
+    get host() {
+      return env("PGHOST") ?? "localhost";
+    },
+    get port() {
+      return Number(env("PGPORT") ?? DEFAULT_PORT);
+    },
     passwordVariable: "PGPASSWORD",
   };
-  const { hosts, user, password, database, parameters } = parseEndpoint(endpoint, defaults);
+  const { hosts, user, password, database, parameters } = parseEndpoint(
+    endpoint,
+    defaults,
+    machine,
+  );
   const userName = user ?? parameters.take("user") ?? env("PGUSER") ?? "postgres";
   const listenHost = parameters.take("listen_host");
   // A folder in which the socket lies cannot stand in front of the path of a URL.
   const folder = parameters.take("host");
-  const sslMode = parameters.takeOneOf("sslmode", TLS_MODES) ?? "prefer";
-  const tls = tlsOptions({
-    mode: sslMode,
-    rootCert: parameters.take("sslrootcert") ?? env("PGSSLROOTCERT"),
-    cert: parameters.take("sslcert") ?? env("PGSSLCERT"),
-    key: parameters.take("sslkey") ?? env("PGSSLKEY"),
-    keyPassword: parameters.take("sslpassword"),
-  });
   const isLocal = folder?.startsWith("/") === true;
+  const saidMode = parameters.takeOneOf("sslmode", TLS_MODES) ?? "prefer";
+  const tlsMode = isLocal ? "disable" : saidMode;
+  const tlsFile = (parameter: string, variable: string) =>
+    parameters.take(parameter) ?? (tlsMode === "disable" ? null : env(variable));
+  const tls = tlsOptions({
+    mode: tlsMode,
+    rootCert: tlsFile("sslrootcert", "PGSSLROOTCERT"),
+    cert: tlsFile("sslcert", "PGSSLCERT"),
+    key: tlsFile("sslkey", "PGSSLKEY"),
+    keyPassword: parameters.take("sslpassword"),
+  }, machine);
   // Always so: what is not writable is of no use.
   parameters.takeOneOf("target_session_attrs", ["read-write", "primary", "any"]);
   return {
@@ -61,15 +74,18 @@ export function parseSettings(endpoint: string): Settings {
       : hosts.slice(0, 1).map(({ port }) =>
         isLocal ? { host: folder, port } : parseHost(folder, { host: folder, port })
       ),
-    listenHost: listenHost === null
-      ? null
-      : parseHost(listenHost, { host: defaults.host, port: DEFAULT_PORT }),
+    listenHost: listenHost === null ? null : parseHost(listenHost, {
+      get host() {
+        return defaults.host;
+      },
+      port: DEFAULT_PORT,
+    }),
     user: userName,
     password: password ?? parameters.take("password"),
     database: database ?? env("PGDATABASE") ?? userName,
     schema: parseSchema(parameters.take("schema") ?? DEFAULT_SCHEMA),
-    tlsMode: isLocal ? "disable" : sslMode,
-    tls: isLocal ? null : tls,
+    tlsMode,
+    tls,
     connectTimeoutMs: (parameters.takeNumber("connect_timeout", 1) ?? CONNECT_TIMEOUT_S) * 1_000,
     applicationName: parameters.take("application_name") ?? env("PGAPPNAME") ?? "rhino",
     prepare: parameters.takeOneOf("prepare", ["auto", "yes", "no"]) ?? "auto",

@@ -2,8 +2,9 @@
 
 import { type BackendModule, CONTRACT_VERSION, type OpenOptions } from "../contract.ts";
 import { loadForeignModule, type ModuleSource } from "../loading/foreign_module.ts";
+import { foreignRights } from "../foreign_rights.ts";
 import { inspect, removeInSandbox, type SandboxedStore } from "./opening.ts";
-import { builtInRights, foreignRights } from "./rights_for.ts";
+import { builtInRights } from "./built_in_rights.ts";
 import { openInSandbox } from "./worker_backend.ts";
 
 /** Looking into a module has no words of its own. */
@@ -33,7 +34,7 @@ export async function foreignModule(
     place: { kind: "foreign", specifier },
     origin,
     endpoint,
-    rights: foreignRights(endpoint, allowNet),
+    rights: foreignRights({ endpoint, backendAllowNet: allowNet }),
   });
   const { hasRemove } = await inspect(storeAt(`${source.scheme}:`), SILENT);
   return {
@@ -48,10 +49,10 @@ export async function foreignModule(
 export function inSandbox(module: BackendModule, scheme: string): BackendModule {
   return {
     ...module,
-    open: (endpoint, options) => {
-      const rights = builtInRights(scheme, endpoint);
+    open: async (endpoint, options) => {
+      const rights = await builtInRights(scheme, endpoint);
       const place = { kind: "built-in", scheme } as const;
-      return openInSandbox({ name: scheme, place, origin: "", endpoint, rights }, options);
+      return await openInSandbox({ name: scheme, place, origin: "", endpoint, rights }, options);
     },
   };
 }

@@ -4,6 +4,7 @@
  */
 
 import { BackendError } from "../contract.ts";
+import { type Machine, THIS_MACHINE } from "./machine.ts";
 
 export interface HostPort {
   /** Without the brackets of IPv6. A folder, for a Unix socket, begins with a slash. */
@@ -39,7 +40,11 @@ export interface EndpointDefaults {
 }
 
 /** @throws {BackendError} `unusable`, with one clear line */
-export function parseEndpoint(endpoint: string, defaults: EndpointDefaults): Endpoint {
+export function parseEndpoint(
+  endpoint: string,
+  defaults: EndpointDefaults,
+  machine: Machine = THIS_MACHINE,
+): Endpoint {
   const match = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/i.exec(endpoint);
   if (match === null) {
     throw unusable(
@@ -58,8 +63,8 @@ export function parseEndpoint(endpoint: string, defaults: EndpointDefaults): End
     user,
     password: password ??
       (passwordFile === null
-        ? Deno.env.get(defaults.passwordVariable) ?? null
-        : readSecret(passwordFile)),
+        ? machine.env(defaults.passwordVariable) ?? null
+        : readSecret(passwordFile, machine)),
     hosts,
     database: path === "" ? null : decode(path, "the database's name"),
     parameters,
@@ -129,9 +134,9 @@ function decode(text: string, what: string): string {
 }
 
 /** The content of a file that holds a secret, without the end of its last line. */
-function readSecret(path: string): string {
+function readSecret(path: string, machine: Machine): string {
   try {
-    return Deno.readTextFileSync(path).replace(/\r?\n$/, "");
+    return machine.readFile(path).replace(/\r?\n$/, "");
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw unusable(`the password file "${path}" cannot be read: ${reason}`);

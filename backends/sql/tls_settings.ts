@@ -2,6 +2,7 @@
 
 import type { ConnectionOptions } from "node:tls";
 import { BackendError } from "../contract.ts";
+import { type Machine, THIS_MACHINE } from "./machine.ts";
 
 export const TLS_MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"] as const;
 export type TlsMode = typeof TLS_MODES[number];
@@ -22,23 +23,26 @@ export interface TlsSettings {
  *
  * @throws {BackendError} `unusable` if a file cannot be read
  */
-export function tlsOptions(settings: TlsSettings): ConnectionOptions | null {
+export function tlsOptions(
+  settings: TlsSettings,
+  machine: Machine = THIS_MACHINE,
+): ConnectionOptions | null {
   const { mode, rootCert, cert, key, keyPassword } = settings;
   if (mode === "disable") return null;
   const checksChain = mode.startsWith("verify") || (mode === "require" && rootCert !== null);
   return {
     rejectUnauthorized: checksChain,
     ...(mode === "verify-full" ? {} : { checkServerIdentity: () => undefined }),
-    ...(rootCert === null || rootCert === "system" ? {} : { ca: readPem(rootCert) }),
-    ...(cert === null ? {} : { cert: readPem(cert) }),
-    ...(key === null ? {} : { key: readPem(key) }),
+    ...(rootCert === null || rootCert === "system" ? {} : { ca: readPem(rootCert, machine) }),
+    ...(cert === null ? {} : { cert: readPem(cert, machine) }),
+    ...(key === null ? {} : { key: readPem(key, machine) }),
     ...(keyPassword === null ? {} : { passphrase: keyPassword }),
   };
 }
 
-function readPem(path: string): string {
+function readPem(path: string, machine: Machine): string {
   try {
-    return Deno.readTextFileSync(path);
+    return machine.readFile(path);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new BackendError("unusable", `Cannot read the TLS file "${path}": ${reason}`);

@@ -2,7 +2,7 @@
 
 import type { Config } from "../config.ts";
 import { readArguments } from "./arguments.ts";
-import { readConfigFile } from "./config_file.ts";
+import { type ParseYaml, readConfigFile } from "./config_file.ts";
 import { readEnvironment } from "./environment.ts";
 import { findFlag } from "./flags.ts";
 import type { Given } from "./given.ts";
@@ -37,6 +37,8 @@ export interface Invocation {
   readonly env: Readonly<Record<string, string>>;
   /** Reads a config file. @throws {Error} that says why it cannot */
   readonly readFile?: (path: string) => string;
+  /** Needed where there is a config file. */
+  readonly parseYaml?: ParseYaml | undefined;
 }
 
 /**
@@ -45,7 +47,9 @@ export interface Invocation {
  *
  * @throws {UsageError} with one line that names the wrong flag or value.
  */
-export function parseCommand({ args, env, readFile = noFiles }: Invocation): Command {
+export function parseCommand(
+  { args, env, readFile = noFiles, parseYaml = noFiles }: Invocation,
+): Command {
   const [first] = args;
   const subcommand = isSubcommand(first) ? first : undefined;
   const own = subcommand && readOwnArguments(args.slice(1), SUBCOMMANDS[subcommand]);
@@ -55,17 +59,22 @@ export function parseCommand({ args, env, readFile = noFiles }: Invocation): Com
     if (switches.has(name)) return { name };
   }
   const said = [...environment.given, ...given];
-  const file = readFrom(said, readFile);
+  const file = readFrom(said, { readFile, parseYaml });
   const resolved = resolveSettings([...(file?.given ?? []), ...(file?.remaining ?? said)]);
-  if (subcommand && own) return { name: subcommand, own, config: resolved.config };
+  if (subcommand && own) {
+    return { name: subcommand, own, config: resolved.config, configFile: file?.path };
+  }
   if (switches.has("print-schema")) return { name: "print-schema", config: resolved.config };
   return { name: "serve", ...resolved, unknownVariables: environment.unknown, file };
 }
 
-function readFrom(said: readonly Given[], readFile: (path: string) => string) {
+function readFrom(
+  said: readonly Given[],
+  { readFile, parseYaml }: { readFile: (path: string) => string; parseYaml: ParseYaml },
+) {
   const path = said.findLast(({ name }) => name === "config-file")?.text ?? "";
   if (path === "") return undefined;
-  const { given, unknown } = readConfigFile(path, textOf(path, readFile));
+  const { given, unknown } = readConfigFile({ path, text: textOf(path, readFile) }, parseYaml);
   const isEtcds = ({ name }: Given) =>
     name !== "config-file" && findFlag(name, ["etcd"]) !== undefined;
   return {

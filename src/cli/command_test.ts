@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { DEFAULT_CONFIG } from "../config.ts";
+import { parse } from "yaml";
 import { parseCommand, UsageError } from "./command.ts";
 import { FLAGS, variableOf } from "./flags.ts";
 import { DEFAULT_SETTINGS } from "./flags/flag.ts";
@@ -135,7 +136,12 @@ Deno.test("parseCommand() adds up what a repeatable flag is given, and a flag re
     { scheme: "zz", url: "npm:a@1.0.0", integrity: "" },
   ]);
   const readFile = () => "backend: [redis=https://example.org/mod.ts#sha256-ab, xy=./mod.ts]";
-  const command = parseCommand({ args: ["--config-file=c"], env: {}, readFile });
+  const command = parseCommand({
+    args: ["--config-file=c"],
+    env: {},
+    readFile,
+    parseYaml: parse,
+  });
   assert.ok(command.name === "serve");
   assert.deepEqual(command.config.backends, [redis, local]);
   assertRefused(

@@ -1,6 +1,5 @@
 /** etcd's config file: YAML or JSON, with the keys of etcd's `embed.Config`. */
 
-import { parse } from "yaml";
 import { findFlag, type NamedFlag } from "./flags.ts";
 import { type Dialect, DURATION } from "./flags/flag.ts";
 import type { Given } from "./given.ts";
@@ -10,6 +9,14 @@ export interface ConfigFile {
   readonly given: readonly Given[];
   /** Keys that mean nothing; worth a warning. */
   readonly unknown: readonly string[];
+}
+
+export type ParseYaml = (text: string) => unknown;
+
+/** The parser, if an argument or a variable names a config file: most servers have none, and it takes 4 MB. */
+export async function yamlParserFor(names: readonly string[]): Promise<ParseYaml | undefined> {
+  const isNamed = names.some((name) => /config[-_]file/i.test(name));
+  return isNamed ? (await import("yaml")).parse : undefined;
 }
 
 /** More is no config file. */
@@ -39,10 +46,13 @@ const PEER_KEYS: Readonly<Record<string, string>> = {
  *
  * @throws {UsageError} if the text is no YAML, or not a map of values
  */
-export function readConfigFile(path: string, text: string): ConfigFile {
+export function readConfigFile(
+  { path, text }: { readonly path: string; readonly text: string },
+  parse: ParseYaml,
+): ConfigFile {
   const given: Given[] = [];
   const unknown: string[] = [];
-  for (const [written, value] of Object.entries(mapOf(parseYaml(path, text), path))) {
+  for (const [written, value] of Object.entries(mapOf(parseYaml({ path, text }, parse), path))) {
     if (value === null) continue;
     // Go reads keys in any case.
     const key = written.toLowerCase();
@@ -105,7 +115,10 @@ function isList(found: NamedFlag): boolean {
   return "flag" in found && found.flag.isRepeatable === true;
 }
 
-function parseYaml(path: string, text: string): unknown {
+function parseYaml(
+  { path, text }: { readonly path: string; readonly text: string },
+  parse: ParseYaml,
+): unknown {
   if (text.length > TEXT_LENGTH_MAX) throw new UsageError(`${path} is too long for a config file`);
   try {
     return parse(text);

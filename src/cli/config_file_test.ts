@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { parse } from "yaml";
 import { parseCommand } from "./command.ts";
 
 function serve(text: string, { args = [], env = {} }: {
@@ -9,7 +10,12 @@ function serve(text: string, { args = [], env = {} }: {
     if (path !== "etcd.yaml") throw new Error("No such file");
     return text;
   };
-  const command = parseCommand({ args: ["--config-file=etcd.yaml", ...args], env, readFile });
+  const command = parseCommand({
+    args: ["--config-file=etcd.yaml", ...args],
+    env,
+    readFile,
+    parseYaml: parse,
+  });
   assert.equal(command.name, "serve");
   return command;
 }
@@ -119,6 +125,7 @@ Deno.test("config file: named by a variable, empty, or with data in etcd's folde
     args: [],
     env: { ETCD_CONFIG_FILE: "etcd.yaml" },
     readFile: () => "",
+    parseYaml: parse,
   });
   assert.equal(command.name, "serve");
   assert.equal(command.config.endpoint, "default.etcd/rhino.db");

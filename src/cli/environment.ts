@@ -1,6 +1,6 @@
 /** From the environment to values: `RHINO_…`, etcd's `ETCD_…` and kine's `KINE_…`. */
 
-import { findFlag, isKinesOwn } from "./flags.ts";
+import { findFlag, flagNames, isKinesOwn } from "./flags.ts";
 import type { Dialect } from "./flags/flag.ts";
 import type { Given } from "./given.ts";
 
@@ -23,6 +23,37 @@ const PREFIXES: readonly (readonly [prefix: string, dialects: readonly Dialect[]
 /** Set by tests and tools of this repository rather than by operators; the last is etcd's, and allows machines that it does not know. */
 const FOREIGN_VARIABLES =
   /^(?:RHINO_(?:TEST_|BENCH_|CRASH_|SEED$|RUNS$|UPDATES$|POSTGRES_DSN$|MYSQL_DSN$)|ETCD_UNSUPPORTED_ARCH$)/;
+
+/** The part of `Deno.env` that is used. */
+type Variables = Pick<typeof Deno.env, "get" | "toObject">;
+
+/** All variables that this process may see; of those that it must be given by name, the ones that it knows. */
+export function readVariables(variables: Variables): Record<string, string> {
+  try {
+    return variables.toObject();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+    const known = knownVariables().map((name) => [name, readVariable(name, variables)] as const);
+    return Object.fromEntries(known.filter(([, text]) => text !== ""));
+  }
+}
+
+function knownVariables(): string[] {
+  return PREFIXES.flatMap(([prefix, dialects]) =>
+    dialects.flatMap((dialect) =>
+      flagNames(dialect).map((name) => prefix + name.toUpperCase().replaceAll("-", "_"))
+    )
+  );
+}
+
+function readVariable(name: string, variables: Variables): string {
+  try {
+    return variables.get(name) ?? "";
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return "";
+    throw error;
+  }
+}
 
 /** An empty variable counts as not set. */
 export function readEnvironment(env: Readonly<Record<string, string>>): Environment {

@@ -164,7 +164,7 @@ function check(kind: Names[string], text: string): void {
 }
 
 /** One line that names the flags, by reason. */
-export function ignoredText(flags: readonly IgnoredFlag[]): string {
+export function ignoredText(flags: readonly Pick<IgnoredFlag, "name" | "reason">[]): string {
   const reasons = [...new Set(flags.map(({ reason }) => reason))];
   const parts = reasons.map((reason) => {
     const names = new Set(

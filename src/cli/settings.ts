@@ -7,7 +7,7 @@ import {
   type ListenUrl,
   makeConfig,
 } from "../config.ts";
-import { redactSecrets } from "../log.ts";
+import { redactSecrets } from "../log_text.ts";
 import { withDatabaseTls } from "./database_tls.ts";
 import { DEFAULT_SETTINGS, type Settings } from "./flags/flag.ts";
 import type { Given } from "./given.ts";

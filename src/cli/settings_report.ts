@@ -2,12 +2,34 @@
 
 import type { Log } from "../log.ts";
 import type { ServeCommand } from "./command.ts";
-import { ignoredText } from "./ignored.ts";
+import { type IgnoredFlag, ignoredText } from "./ignored.ts";
 
 /** A file that is no config file has a line too. */
 const KEYS_SHOWN_MAX = 20;
 
-export function logSettings(command: ServeCommand, log: Log): void {
+/** What there is to report, in data alone: it may go to another thread. */
+export type Settled =
+  & Omit<ServeCommand, "name" | "ignored">
+  & { readonly ignored: readonly Pick<IgnoredFlag, "name" | "reason">[] };
+
+/** Without what is not data. */
+export function settled(
+  { config, etcdFolder, ignored, unknownVariables, file }: ServeCommand,
+): Settled {
+  return {
+    config,
+    etcdFolder,
+    unknownVariables,
+    ignored: ignored.map(({ name, reason }) => ({ name, reason })),
+    file: file && {
+      path: file.path,
+      unknownKeys: file.unknownKeys,
+      overridden: file.overridden,
+    },
+  };
+}
+
+export function logSettings(command: Settled, log: Log): void {
   const { unknownVariables, file, ignored, etcdFolder, config } = command;
   for (const name of unknownVariables) log("warn", "unknown environment variable", { name });
   if (file !== undefined) {

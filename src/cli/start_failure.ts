@@ -1,7 +1,7 @@
 /** Why a server did not start, in one line for the operator. */
 
 import { BackendError } from "../../backends/contract.ts";
-import { errorText } from "../log.ts";
+import { errorText } from "../log_text.ts";
 
 export function startFailureText(error: unknown): string {
   const isSaidWell = error instanceof BackendError ||

@@ -71,6 +71,19 @@ export const SUBCOMMANDS = {
       { name: "once", placeholder: "", help: "Show it once, also in a terminal." },
     ],
   },
+  permissions: {
+    operands: [],
+    help:
+      "Print the flags with which `deno run` gives a server of these flags and variables what it needs of the machine, and " +
+      "nothing else; one a line, quoted for a shell where that is needed. Nothing is connected to.",
+    flags: [
+      {
+        name: "json",
+        placeholder: "",
+        help: "Print one list of strings, as images and other files have them.",
+      },
+    ],
+  },
 } as const satisfies Readonly<Record<string, Subcommand>>;
 
 export type SubcommandName = keyof typeof SUBCOMMANDS;
@@ -81,6 +94,8 @@ export interface SubcommandCall {
   readonly own: OwnArguments;
   /** What the server's flags and variables say. */
   readonly config: Config;
+  /** Path of the config file that they name. */
+  readonly configFile: string | undefined;
 }
 
 export function isSubcommand(name: string | undefined): name is SubcommandName {

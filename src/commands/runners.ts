@@ -8,6 +8,7 @@ export type Runner = (call: SubcommandCall) => Promise<number>;
 const RUNNERS: Readonly<Record<SubcommandName, () => Promise<{ readonly run: Runner }>>> = {
   conformance: () => import("./conformance.ts"),
   health: () => import("./health.ts"),
+  permissions: () => import("./permissions.ts"),
   status: () => import("./status.ts"),
 };
 

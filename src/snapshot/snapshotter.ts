@@ -23,8 +23,8 @@ export interface SnapshotterOptions {
   /** Keeps what a later compaction lets go, once what the newest one let go is gone. */
   readonly hold: () => Promise<Disposable & { readonly compactRevision: number }>;
   readonly facts: () => Promise<ClusterFacts>;
-  /** Where the file is made. */
-  readonly folder: string;
+  /** Where the file is made; asked each time, for it may have to be made first. */
+  readonly folder: () => string;
 }
 
 /** A finished file; disposing of it gives its space back. */
@@ -69,7 +69,7 @@ export class Snapshotter {
         continue;
       }
       using unfinished = new DisposableStack();
-      const file = unfinished.use(await TemporaryFile.create(folder));
+      const file = unfinished.use(await TemporaryFile.create(folder()));
       await writeDatabase(file, { backend, state, facts, signal });
       // Another server may have trimmed what a newer compaction lets go.
       const isWhole = backend.capabilities.exclusive ||

@@ -38,7 +38,7 @@ class Rig implements AsyncDisposable {
       store: engine.store,
       hold: () => this.compactor.hold(),
       facts: () => Promise.resolve(FACTS),
-      folder,
+      folder: () => folder,
     });
   }
 
@@ -207,7 +207,7 @@ Deno.test("Snapshotter.make() starts again when the store has become another one
     },
     hold: () => rig.compactor.hold(),
     facts: () => Promise.resolve(FACTS),
-    folder: rig.folder,
+    folder: () => rig.folder,
   });
   let reads = 0;
   hook.act = () => {

@@ -4,8 +4,10 @@
  */
 
 import { Buffer } from "node:buffer";
+import { lookup } from "node:dns/promises";
 import { lstatSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
+import { resolve as resolvePath } from "node:path";
 import { PendingSockets } from "./pending_sockets.ts";
 import type { TlsFront } from "./tls/tls_front.ts";
 
@@ -95,6 +97,8 @@ const BIND_PROBLEMS: Readonly<Record<string, string>> = {
   ENOTFOUND: "no such host",
   EAI_AGAIN: "no such host",
   ENOENT: "no such folder",
+  // Of looking a name up.
+  EPERM: "Deno does not permit it; rhino permissions prints the flags that do",
 };
 
 type Place = Pick<ListenOptions, "host" | "port" | "isUnix" | "reusePort">;
@@ -122,10 +126,40 @@ function removeLeftSocket(path: string): void {
   rmSync(path);
 }
 
-function bind(server: Server, place: Place): Promise<{ host: string; port: number }> {
-  const { host, port, isUnix, reusePort = false } = place;
+/** A name's, as `listen` would look it up. */
+async function addressOf({ host, ...place }: Place): Promise<string> {
+  if (place.isUnix) return host;
+  try {
+    return (await lookup(host)).address;
+  } catch (error) {
+    throw error instanceof Error ? bindError(error, { host, ...place }) : error;
+  }
+}
+
+/** Asked first, for what Deno refuses within `listen` nobody can catch. */
+function assertPermitted(place: Place): void {
+  const { host: path, isUnix } = place;
+  const host = isUnix ? `unix:${resolvePath(path)}` : placeText(place);
+  const wanted: Deno.PermissionDescriptor[] = [
+    { name: "net", host },
+    ...isUnix ? [{ name: "read", path } as const, { name: "write", path } as const] : [],
+  ];
+  for (const descriptor of wanted) {
+    if (Deno.permissions.requestSync(descriptor).state === "granted") continue;
+    const value = descriptor.name === "net" ? host : path;
+    throw new Error(
+      `Cannot listen on ${placeText(place)}: Deno does not permit it without ` +
+        `--allow-${descriptor.name}=${value}; rhino permissions prints all such flags`,
+    );
+  }
+}
+
+async function bind(server: Server, place: Place): Promise<{ host: string; port: number }> {
+  const { port, isUnix, reusePort = false } = place;
+  const host = await addressOf(place);
+  assertPermitted({ ...place, host });
   if (isUnix) removeLeftSocket(host);
-  return new Promise((resolve, reject) => {
+  return await new Promise((resolve, reject) => {
     server.once("error", (error) => reject(bindError(error, place)));
     server.listen(isUnix ? { path: host } : { host, port, reusePort }, () => {
       server.removeAllListeners("error");

@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly cwd?: string;
   /** For `runRhino`: the longest that the run may take. */
   readonly msMax?: number;
+  /** Deno's flags; default: those of `deno task start`. */
+  readonly permissions?: readonly string[];
 }
 
 export interface RunResult {
@@ -33,8 +35,10 @@ export function cleanEnv(env: Readonly<Record<string, string>> = {}): Record<str
   return { ...Object.fromEntries(inherited), NO_COLOR: "1", ...env };
 }
 
-function commandLine({ args, command }: RunOptions): [executable: string, args: string[]] {
-  const [executable, ...before] = command ?? [Deno.execPath(), ...denoArgs()];
+function commandLine(
+  { args, command, permissions }: RunOptions,
+): [executable: string, args: string[]] {
+  const [executable, ...before] = command ?? [Deno.execPath(), ...denoArgs([], permissions)];
   return [executable ?? "", [...before, ...args]];
 }
 

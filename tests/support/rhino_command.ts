@@ -21,15 +21,24 @@ function lockFile(): string {
   return copiedLock;
 }
 
-/** The arguments of Deno that run Rhino with the flags. */
-export function denoArgs(flags: readonly string[] = []): string[] {
+/** The permissions of `deno task start`. */
+const START_PERMISSIONS = ["--permission-set=serve", "--no-prompt"] as const;
+
+/**
+ * The arguments of Deno that run Rhino with the flags.
+ *
+ * @param permissions flags of Deno
+ */
+export function denoArgs(
+  flags: readonly string[] = [],
+  permissions: readonly string[] = START_PERMISSIONS,
+): string[] {
   return [
     "run",
     "--quiet",
     `--config=${ROOT}deno.json`,
     `--lock=${lockFile()}`,
-    "--permission-set=serve",
-    "--no-prompt",
+    ...permissions,
     `${ROOT}src/main.ts`,
     ...flags,
   ];
