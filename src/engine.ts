@@ -18,6 +18,7 @@ import { createMetrics } from "./metrics/metrics.ts";
 import type { Recorders } from "./metrics/recorders.ts";
 import type { MetricsSources } from "./metrics/sources.ts";
 import { abandonCommand } from "./mvcc/commands.ts";
+import { refuseUnfinished } from "./migration/mark.ts";
 import { Downgrade } from "./mvcc/downgrade.ts";
 import { Store } from "./mvcc/store.ts";
 import { ClientRequests } from "./services/client_requests.ts";
@@ -41,6 +42,7 @@ export interface EngineOptions {
 export async function startEngine(options: EngineOptions) {
   const { backend, listening, config, log, recorders } = options;
   await using started = new AsyncDisposableStack();
+  await refuseUnfinished(backend);
   const store = started.use(await Store.open({ backend, now, log, observe: recorders.commits }));
   // Before anything is written, so that it sees every commit.
   const hub = started.use(new WatchHub({ store, log }));

@@ -7,6 +7,8 @@ export type Runner = (call: SubcommandCall) => Promise<number>;
 
 const RUNNERS: Readonly<Record<SubcommandName, () => Promise<{ readonly run: Runner }>>> = {
   health: () => import("./health.ts"),
+  migrate: () => import("./migrate.ts"),
+  check: () => import("./check.ts"),
 };
 
 export async function runSubcommand(call: SubcommandCall): Promise<number> {

@@ -1,0 +1,188 @@
+/** The log: in order, without gaps, each row a message that follows from the one before it, and the current keys its end. */
+import type { Backend, Head, HistoryRow } from "../../backends/contract.ts";
+import { CATCH_UP_BYTES, CATCH_UP_ROWS, POINT_READ_KEYS_MAX } from "../limits.ts";
+import { HashKvSum, isSame } from "../migration/row_sum.ts";
+import type { Report } from "../migration/source.ts";
+import { keyName } from "../mvcc/key_range.ts";
+import { parseKv, type Version } from "../mvcc/stored_kv.ts";
+import { type Findings, showKey } from "./findings.ts";
+import { checkRow } from "./stored_message.ts";
+
+export interface HistoryFacts {
+  readonly rows: number;
+  readonly bytes: number;
+  /** Rows that are their key's current version. */
+  readonly currentRows: number;
+  /** `null` if the store was compacted meanwhile: then it cannot be told. */
+  readonly hashKv: number | null;
+}
+
+export interface HistoryCheckOptions {
+  readonly backend: Backend;
+  readonly findings: Findings;
+  readonly report: Report;
+  /** The log is read up to its revision. */
+  readonly head: Head;
+  /** Rows that are to be expected, about. */
+  readonly expectedRows: number;
+  /** How many keys live at the head. */
+  readonly liveKeys: number;
+}
+
+export async function checkHistory(options: HistoryCheckOptions): Promise<HistoryFacts> {
+  const { backend, head, report, expectedRows, liveKeys } = options;
+  const check = new HistoryCheck(options);
+  const hash = new HashKvSum(backend, head, liveKeys);
+  let [rows, bytes] = [0, 0];
+  let newest = head;
+  for (let after = 0; after < head.revision;) {
+    const page = await backend.history({
+      after,
+      upTo: head.revision,
+      rowsMax: CATCH_UP_ROWS,
+      bytesMax: CATCH_UP_BYTES,
+      withPrev: true,
+      since: null,
+    });
+    await check.page(page.rows, page.head.compactRevision);
+    await hash.add(page.rows);
+    rows += page.rows.length;
+    for (const { kv } of page.rows) bytes += kv.length;
+    ({ through: after, head: newest } = page);
+    const fraction = rows / Math.max(1, expectedRows);
+    report({ what: "checking the history", fraction, revision: after, rows, bytes });
+  }
+  check.end(newest.compactRevision);
+  const { compactRevision } = await backend.head();
+  const isSameScope = compactRevision === head.compactRevision;
+  return { rows, bytes, currentRows: check.currentRows, hashKv: isSameScope ? hash.value : null };
+}
+
+/** What became of a key within the revision that is being read. */
+type Within = Map<string, Version | null>;
+
+class HistoryCheck {
+  currentRows = 0;
+  readonly #backend: Backend;
+  readonly #findings: Findings;
+  readonly #upTo: number;
+  #revision = 0;
+  #sub = 0;
+  #within: Within = new Map();
+
+  constructor({ backend, findings, head }: HistoryCheckOptions) {
+    this.#backend = backend;
+    this.#findings = findings;
+    this.#upTo = head.revision;
+  }
+
+  /** @param compactRevision as of the page: up to there rows may be gone */
+  async page(rows: readonly HistoryRow[], compactRevision: number): Promise<void> {
+    const sound: HistoryRow[] = [];
+    for (const row of rows) {
+      this.#place(row, compactRevision);
+      const checked = checkRow(row);
+      if ("fault" in checked) this.#add(row, checked.fault);
+      else sound.push(row);
+      if (row.revision <= compactRevision || "fault" in checked) continue;
+      this.#succession(row, checked.version);
+    }
+    for (let at = 0; at < sound.length; at += POINT_READ_KEYS_MAX) {
+      await this.#compareWithCurrent(sound.slice(at, at + POINT_READ_KEYS_MAX), sound);
+    }
+  }
+
+  end(compactRevision: number): void {
+    if (this.#revision >= this.#upTo || this.#upTo <= Math.max(1, compactRevision)) return;
+    this.#findings.add(
+      `the log ends with revision ${this.#revision}, the store with ${this.#upTo}`,
+    );
+  }
+
+  /** Order, and above the compact revision every revision and every place. */
+  #place(row: HistoryRow, compactRevision: number): void {
+    const { revision, sub } = row;
+    const isNew = revision !== this.#revision;
+    const isBehind = revision < this.#revision || (!isNew && sub <= this.#sub);
+    if (isBehind) this.#add(row, `it comes behind revision ${this.#revision}/${this.#sub}`);
+    if (isNew) this.#within = new Map();
+    if (!isBehind && revision > compactRevision) {
+      const before = Math.max(this.#revision, compactRevision, 1);
+      if (revision > before + 1) {
+        this.#findings.add(`revisions ${before + 1} to ${revision - 1} are missing in the log`);
+      }
+      if (sub !== (isNew ? 0 : this.#sub + 1)) this.#add(row, "a change before it is missing");
+    }
+    this.#revision = revision;
+    this.#sub = sub;
+  }
+
+  /** Versions count up, and what is deleted lived before. */
+  #succession(row: HistoryRow, version: Version): void {
+    const name = keyName(row.key);
+    const known = this.#within.get(name);
+    const before = known === undefined ? row.prevKv && parseKv(row.prevKv) : known;
+    this.#within.set(name, row.tombstone ? null : version);
+    if (row.tombstone) {
+      if (before === null) this.#add(row, "it deletes a key that was not there");
+      return;
+    }
+    const number = before === null ? 1 : before.version + 1;
+    if (version.version !== number) {
+      this.#add(row, `its version is ${version.version}, and must be ${number}`);
+    }
+    const created = before === null ? row.revision : before.createRevision;
+    if (version.createRevision !== created) {
+      this.#add(row, `it was created at ${version.createRevision}, and must be at ${created}`);
+    }
+  }
+
+  /** The newest row of a key that lives is the current one; no other key is current. */
+  async #compareWithCurrent(
+    rows: readonly HistoryRow[],
+    all: readonly HistoryRow[],
+  ): Promise<void> {
+    const keys = rows.map(({ key }) => key);
+    const query = { keys, leases: [], records: [], revision: 0 };
+    const { kvs, head } = await this.#backend.load(query);
+    const gone: HistoryRow[] = [];
+    for (const [at, row] of rows.entries()) {
+      const kv = kvs[at] ?? null;
+      const current = kv && parseKv(kv).modRevision;
+      if (current === null) {
+        if (!row.tombstone) gone.push(row);
+      } else if (current < row.revision) {
+        this.#add(row, `the key's current version is of revision ${current}`);
+      } else if (current === row.revision && isLastOfKey(row, all)) {
+        this.currentRows++;
+        if (!isSame(kv, row.kv)) this.#add(row, "the key's current version is another one");
+      }
+    }
+    await this.#confirmGone(gone, head);
+  }
+
+  /** Keys that are not current must be deleted in the log too. */
+  async #confirmGone(rows: readonly HistoryRow[], { revision }: Head): Promise<void> {
+    if (rows.length === 0) return;
+    const keys = rows.map(({ key }) => key);
+    const query = { keys, leases: [], records: [], revision };
+    const { kvs, head } = await this.#backend.load(query);
+    // A compaction has gone by meanwhile: nothing can be told of that revision any more.
+    if (head.compactRevision > revision) return;
+    for (const [at, row] of rows.entries()) {
+      const kv = kvs[at] ?? null;
+      if (kv !== null && isSame(kv, row.kv)) this.#add(row, "the key lives, and is not current");
+    }
+  }
+
+  #add({ revision, sub, key }: HistoryRow, fault: string): void {
+    this.#findings.add(`revision ${revision}/${sub}, key ${showKey(key)}: ${fault}`);
+  }
+}
+
+function isLastOfKey(row: HistoryRow, all: readonly HistoryRow[]): boolean {
+  for (let at = all.indexOf(row) + 1; all[at]?.revision === row.revision; at++) {
+    if (isSame(all[at]?.key ?? null, row.key)) return false;
+  }
+  return true;
+}
