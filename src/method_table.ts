@@ -61,7 +61,7 @@ export function methodTable(parts: Parts): MethodTable {
   };
   const { emulatedEtcdVersion: version, featureGates } = config;
   const stopsService = featureGates.StopGRPCServiceOnDefrag;
-  const defragmentations = new Defragmentations({ stopsService });
+  const defragmentations = new Defragmentations({ stopsService, log: parts.log });
   const etcd = guarded([
     ...kvMethods({ ...options, compactor }),
     ...watchMethods({

@@ -12,6 +12,23 @@ export interface Subcommand {
   readonly flags: readonly OwnFlag[];
 }
 
+/** Flags of those that ask a server. */
+const SERVER_FLAGS = [
+  {
+    name: "endpoint",
+    alias: "endpoints",
+    placeholder: "URL",
+    help: "Server to ask; without it, the one that the flags and variables describe.",
+  },
+  {
+    name: "cacert",
+    placeholder: "PATH",
+    help: "Authority of its certificate, which otherwise is not checked.",
+  },
+  { name: "cert", placeholder: "PATH", help: "Certificate to show to it." },
+  { name: "key", placeholder: "PATH", help: "Its key." },
+] as const;
+
 export const SUBCOMMANDS = {
   health: {
     operands: [],
@@ -19,20 +36,21 @@ export const SUBCOMMANDS = {
       "Ask the server that the flags and variables describe, or the one of `--endpoint URL`, for `/health`; print one line, " +
       "and end with code 0 if it is well and 1 if not. It is looked for in `--listen-metrics-urls` first, where no client " +
       "certificate is asked for.",
+    flags: SERVER_FLAGS,
+  },
+  status: {
+    operands: [],
+    help:
+      "Show in the terminal what a server does: revision, rates, latencies, compaction, watchers, members. In a terminal it " +
+      "is shown anew every second until Ctrl+C; elsewhere, once. It asks where `rhino health` does, for `/metrics`.",
     flags: [
+      ...SERVER_FLAGS,
       {
-        name: "endpoint",
-        alias: "endpoints",
-        placeholder: "URL",
-        help: "Server to ask; without it, the one that the flags and variables describe.",
+        name: "interval",
+        placeholder: "DURATION",
+        help: "Time over which rates and latencies are taken, 1s without it.",
       },
-      {
-        name: "cacert",
-        placeholder: "PATH",
-        help: "Authority of its certificate, which otherwise is not checked.",
-      },
-      { name: "cert", placeholder: "PATH", help: "Certificate to show to it." },
-      { name: "key", placeholder: "PATH", help: "Its key." },
+      { name: "once", placeholder: "", help: "Show it once, also in a terminal." },
     ],
   },
   migrate: {

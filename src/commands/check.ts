@@ -5,7 +5,8 @@ import type { SubcommandCall } from "../cli/subcommands.ts";
 import { UsageError } from "../cli/usage_error.ts";
 import { redactSecrets } from "../log.ts";
 import { requireStoreFile } from "../migration/sources.ts";
-import { groups, Progress, size } from "./progress.ts";
+import { Progress } from "./progress.ts";
+import { bytes as inUnits, count } from "./quantities.ts";
 import { choiceOf, openOptionsOf } from "./store_opening.ts";
 import { print } from "./terminal.ts";
 
@@ -35,11 +36,11 @@ export async function run({ own, config }: SubcommandCall): Promise<number> {
 
 function summary(store: string, facts: StoreFacts): string {
   const { findings, keys, rows, bytes, leases, records, revision, compactRevision } = facts;
-  const verdict = findings === 0 ? "is sound" : `is not sound: ${groups(findings)} findings`;
+  const verdict = findings === 0 ? "is sound" : `is not sound: ${count(findings)} findings`;
   const compacted = compactRevision < 0 ? "never compacted" : `compacted at ${compactRevision}`;
   const meanwhile = facts.hasMoved ? "; others wrote meanwhile, so counts were not compared" : "";
-  return `${store} ${verdict}; ${groups(keys)} keys, ${groups(rows)} rows of history, ${
-    size(bytes)
-  }, ${groups(leases)} leases, ${groups(records)} records; revision ${revision}, ${compacted}, ` +
+  return `${store} ${verdict}; ${count(keys)} keys, ${count(rows)} rows of history, ${
+    inUnits(bytes)
+  }, ${count(leases)} leases, ${count(records)} records; revision ${revision}, ${compacted}, ` +
     `HashKV ${facts.hashKv ?? "not known, as the store was compacted meanwhile"}${meanwhile}\n`;
 }

@@ -1,12 +1,16 @@
-/** `rhino health`: asks the server of its own arguments, or of those that the server itself was given. */
+/** `rhino health`: asks a server whether it is well. */
 
 import type { SubcommandCall } from "../cli/subcommands.ts";
-import { UsageError } from "../cli/usage_error.ts";
-import type { Config, ListenUrl } from "../config.ts";
-import { askHealth } from "./health_probe.ts";
+import { messageOf } from "../errors.ts";
+import { askPage } from "./asking.ts";
+import { probeOf, type ServerProbe } from "./server_probe.ts";
 import { print, printError } from "./terminal.ts";
 
 const EXIT_UNHEALTHY = 1;
+/** What is read of an answer. */
+const ANSWER_LENGTH_MAX = 64 * 1024;
+/** What is shown of it. */
+const SHOWN_LENGTH_MAX = 1_000;
 
 /** Prints one line, and answers the exit code. */
 export async function run(call: SubcommandCall): Promise<number> {
@@ -16,59 +20,39 @@ export async function run(call: SubcommandCall): Promise<number> {
   return isWell ? 0 : EXIT_UNHEALTHY;
 }
 
-/** Where and how to ask. */
-export interface HealthProbe {
-  /** `http` or `https`. */
-  readonly url: string;
-  /** Of a Unix socket; empty for TCP. */
-  readonly socketPath: string;
-  /** Files, PEM; empty for none. Without an authority the server's certificate is not checked. */
-  readonly cacert: string;
-  readonly cert: string;
-  readonly key: string;
+interface Health {
+  readonly isWell: boolean;
+  /** One line for whoever asked. */
+  readonly text: string;
 }
 
-/** @throws {UsageError} if the endpoint is no URL */
-export function probeOf({ own, config }: Pick<SubcommandCall, "own" | "config">): HealthProbe {
-  const { endpoint = "", cacert = "", cert = "", key = "" } = own.values;
-  if (endpoint !== "") {
-    const url = /^[a-z]+:\/\//i.test(endpoint) ? endpoint : `http://${endpoint}`;
-    if (!/^https?:/i.test(url) || !URL.canParse(url)) {
-      throw new UsageError(
-        `--endpoint is "${endpoint}": expected a URL such as http://127.0.0.1:2379`,
-      );
-    }
-    return { url: `${new URL(url).origin}/health`, socketPath: "", cacert, cert, key };
+async function askHealth(probe: ServerProbe): Promise<Health> {
+  const url = `${probe.origin}/health`;
+  const place = probe.socketPath === "" ? url : `${probe.socketPath} ${url}`;
+  try {
+    const { status, body } = await askPage(probe, {
+      path: "/health",
+      lengthMax: ANSWER_LENGTH_MAX,
+    });
+    const isWell = status === 200 && isHealthy(body);
+    const answer = body.trim().replaceAll(/\s+/g, " ").slice(0, SHOWN_LENGTH_MAX);
+    return {
+      isWell,
+      text: `${place} is ${isWell ? "healthy" : "unhealthy"}: ${status} ${answer}`.trim(),
+    };
+  } catch (error) {
+    const reason = messageOf(error).replaceAll(/\s+/g, " ");
+    return { isWell: false, text: `${place} is unhealthy: ${reason}` };
   }
-  const { host, port, scheme } = placeOfHealth(config);
-  const isSocket = scheme.startsWith("unix");
-  const isTls = scheme === "https" || scheme === "unixs";
-  const address = isSocket ? "localhost" : `${reachable(host)}:${port}`;
-  // The server has a certificate of its own at hand, and where it wants one of clients, that will mostly do.
-  const isOwn = isTls && config.clientCertAuth && cert === "";
-  return {
-    url: `${isTls ? "https" : "http"}://${address}/health`,
-    socketPath: isSocket ? host : "",
-    cacert,
-    cert: isOwn ? config.certFile : cert,
-    key: isOwn ? config.keyFile : key,
-  };
 }
 
-/** First where no client's certificate is asked for, then where HTTP alone is served. */
-function placeOfHealth(config: Config): ListenUrl {
-  const [url] = [
-    ...config.listenMetricsUrls,
-    ...config.listenClientHttpUrls,
-    ...config.listenClientUrls,
-  ];
-  if (url === undefined) throw new UsageError("there is no address to ask at");
-  return url;
-}
-
-/** From this machine, a server on all interfaces is at the loopback one. */
-function reachable(host: string): string {
-  if (host === "0.0.0.0") return "127.0.0.1";
-  if (host === "::") return "[::1]";
-  return host.includes(":") ? `[${host}]` : host;
+/** `{"health":"true","reason":""}` */
+function isHealthy(body: string): boolean {
+  try {
+    const answer: unknown = JSON.parse(body);
+    return typeof answer === "object" && answer !== null && "health" in answer &&
+      String(answer.health) === "true";
+  } catch {
+    return false;
+  }
 }

@@ -9,7 +9,8 @@ import type { Copied } from "../migration/copying.ts";
 import { migrate } from "../migration/migrate.ts";
 import type { Source } from "../migration/source.ts";
 import { SOURCE_KINDS, type SourceKind } from "../migration/sources.ts";
-import { groups, Progress, size } from "./progress.ts";
+import { Progress } from "./progress.ts";
+import { bytes as inUnits, count } from "./quantities.ts";
 import { choiceOf, openOptionsOf } from "./store_opening.ts";
 import { print } from "./terminal.ts";
 
@@ -77,8 +78,8 @@ function announce(
 function summary(copied: Copied): string {
   const { rows, bytes, keys, leases, records, revision, compactRevision, hashKv } = copied;
   const compacted = compactRevision < 0 ? "never compacted" : `compacted at ${compactRevision}`;
-  return `copied and verified: ${groups(keys)} keys, ${groups(rows)} rows of history, ${
-    size(bytes)
-  }, ${groups(leases)} leases, ${groups(records)} records; revision ${revision}, ${compacted}, ` +
+  return `copied and verified: ${count(keys)} keys, ${count(rows)} rows of history, ${
+    inUnits(bytes)
+  }, ${count(leases)} leases, ${count(records)} records; revision ${revision}, ${compacted}, ` +
     `HashKV ${hashKv}\n`;
 }

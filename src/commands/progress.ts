@@ -2,6 +2,7 @@
  * How a long work goes on: one line that is written over on a terminal, and else a line every few seconds. To standard
  * error, so that what a command answers stays alone on standard output.
  */
+import { bytes as inUnits, count, duration } from "./quantities.ts";
 import { printError } from "./terminal.ts";
 
 /** What is known at a moment; what is 0 is left out. */
@@ -73,14 +74,14 @@ export class Progress implements Disposable {
   #line(facts: ProgressFacts, elapsedMs: number): string {
     const { what, fraction, revision = 0, rows = 0, bytes = 0 } = facts;
     const parts = [`${what} ${percent(fraction)}`];
-    if (revision > 0) parts.push(`revision ${groups(revision)}`);
-    if (rows > 0) parts.push(`${groups(rows)} rows`);
-    if (bytes > 0) parts.push(size(bytes));
+    if (revision > 0) parts.push(`revision ${count(revision)}`);
+    if (rows > 0) parts.push(`${count(rows)} rows`);
+    if (bytes > 0) parts.push(inUnits(bytes));
     if (elapsedMs >= RATE_AFTER_MS) {
       const perSecond = (bytes - this.#startBytes) / elapsedMs * 1_000;
-      if (perSecond > 0) parts.push(`${size(perSecond)}/s`);
+      if (perSecond > 0) parts.push(`${inUnits(perSecond)}/s`);
       const done = fraction - this.#startFraction;
-      if (done > 0) parts.push(`${duration(elapsedMs / done * (1 - fraction))} left`);
+      if (done > 0) parts.push(`${duration(elapsedMs / done * (1 - fraction) / 1_000)} left`);
     }
     return parts.join(", ");
   }
@@ -97,24 +98,4 @@ export class Progress implements Disposable {
 
 function percent(fraction: number): string {
   return `${Math.floor(Math.min(1, Math.max(0, fraction)) * 100)} %`;
-}
-
-/** 1234567 → 1,234,567 */
-export function groups(count: number): string {
-  return String(Math.floor(count)).replace(/\B(?=(\d{3})+$)/g, ",");
-}
-
-/** Bytes in the unit that fits. */
-export function size(bytes: number): string {
-  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
-  let [value, at] = [bytes, 0];
-  for (; value >= 1_024 && at < units.length - 1; at++) value /= 1_024;
-  return at === 0 ? `${Math.floor(value)} bytes` : `${value.toFixed(1)} ${units[at]}`;
-}
-
-export function duration(ms: number): string {
-  const seconds = Math.ceil(ms / 1_000);
-  if (seconds < 120) return `${seconds} s`;
-  const minutes = Math.ceil(seconds / 60);
-  return minutes < 120 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
 }

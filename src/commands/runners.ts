@@ -9,6 +9,7 @@ const RUNNERS: Readonly<Record<SubcommandName, () => Promise<{ readonly run: Run
   health: () => import("./health.ts"),
   migrate: () => import("./migrate.ts"),
   check: () => import("./check.ts"),
+  status: () => import("./status.ts"),
 };
 
 export async function runSubcommand(call: SubcommandCall): Promise<number> {

@@ -5,6 +5,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { messageOf } from "../errors.ts";
 import type { Store } from "../mvcc/store.ts";
+import { longWork } from "../long_work.ts";
 import { compactCommand } from "../mvcc/commands.ts";
 import { type HashResult, hashScope } from "../mvcc/hash.ts";
 import { HashStorage } from "../mvcc/hash_storage.ts";
@@ -76,6 +77,8 @@ export class Compactor implements AsyncDisposable {
   #compactedMs = -Infinity;
   /** Exactly what this compact revision lets go is gone. */
   #trimmedRevision: number;
+  /** Rows that the trimming under way has deleted. */
+  #removed = 0;
 
   constructor(options: CompactorOptions) {
     this.#options = options;
@@ -176,14 +179,18 @@ export class Compactor implements AsyncDisposable {
   async #run(): Promise<void> {
     while (this.#isStale && !this.#closing.signal.aborted) {
       this.#isStale = false;
-      const { store, now, observe } = this.#options;
+      const { store, now, log, observe } = this.#options;
       const { compactRevision } = store.head;
       const startMs = now();
       if (this.#compactedLast) await this.#hash(compactRevision);
       else await this.#sharedHashes.wait(compactRevision, this.#compactedMs);
-      for (let done = false; !done && !this.#closing.signal.aborted;) {
-        done = await this.#step(compactRevision);
-      }
+      this.#removed = 0;
+      const progress = () => ({ revision: compactRevision, removed: this.#removed });
+      await longWork({ log, now, what: "trimming", progress }, async () => {
+        for (let done = false; !done && !this.#closing.signal.aborted;) {
+          done = await this.#step(compactRevision);
+        }
+      });
       const isNew = compactRevision > this.#trimmedRevision;
       this.#trimmedRevision = compactRevision;
       if (isNew && !this.#closing.signal.aborted) observe?.finished(now() - startMs);
@@ -226,6 +233,7 @@ export class Compactor implements AsyncDisposable {
     try {
       const startMs = now();
       const { done, isBusy, removed } = await store.backend.trim({ rowsMax: batchSize, upTo });
+      this.#removed += removed;
       observe?.stepped({ ms: now() - startMs, removed });
       if (isBusy) await this.#pause(RETRY_MS);
       else if (!done && sleepMs > 0) await this.#pause(sleepMs);

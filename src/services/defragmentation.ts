@@ -1,13 +1,20 @@
 /** Defragmentations under way, of which the health service tells where the feature gate StopGRPCServiceOnDefrag is on. */
 
+import type { Backend } from "../../backends/contract.ts";
+import { now } from "../clocks.ts";
+import type { Log } from "../log.ts";
+import { longWork } from "../long_work.ts";
+
 export class Defragmentations {
   readonly #listeners = new Set<() => void>();
   /** Whether the server counts as not serving meanwhile. */
   readonly #stopsService: boolean;
+  readonly #log: Log;
   #running = 0;
 
-  constructor(options: { readonly stopsService: boolean }) {
+  constructor(options: { readonly stopsService: boolean; readonly log: Log }) {
     this.#stopsService = options.stopsService;
+    this.#log = options.log;
   }
 
   get isServing(): boolean {
@@ -20,10 +27,14 @@ export class Defragmentations {
     return () => void this.#listeners.delete(listener);
   }
 
-  async run(defragment: () => Promise<void>): Promise<void> {
+  async run(backend: Pick<Backend, "defragment" | "size">): Promise<void> {
     this.#count(1);
     try {
-      await defragment();
+      const log = this.#log;
+      const before = await backend.size();
+      await longWork({ log, now, what: "defragmentation" }, () => backend.defragment());
+      const after = await backend.size();
+      log("info", "defragmented", { bytesBefore: before.total, bytesAfter: after.total });
     } finally {
       this.#count(-1);
     }

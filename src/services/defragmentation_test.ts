@@ -2,14 +2,18 @@ import assert from "node:assert/strict";
 import { Defragmentations } from "./defragmentation.ts";
 
 async function servingDuring(stopsService: boolean): Promise<boolean[]> {
-  const defragmentations = new Defragmentations({ stopsService });
+  const defragmentations = new Defragmentations({ stopsService, log: () => {} });
+  const size = () => Promise.resolve({ total: 1, inUse: 1, empty: 0 });
   const seen: boolean[] = [];
   const stop = defragmentations.onChange(() => seen.push(defragmentations.isServing));
-  await defragmentations.run(() => Promise.resolve());
+  await defragmentations.run({ size, defragment: () => Promise.resolve() });
   const failure = new Error("no");
-  await assert.rejects(defragmentations.run(() => Promise.reject(failure)), failure);
+  await assert.rejects(
+    defragmentations.run({ size, defragment: () => Promise.reject(failure) }),
+    failure,
+  );
   stop();
-  await defragmentations.run(() => Promise.resolve());
+  await defragmentations.run({ size, defragment: () => Promise.resolve() });
   return seen;
 }
 

@@ -63,7 +63,7 @@ export function maintenanceMethods(options: MaintenanceServiceOptions): ServiceM
         { request: DefragmentRequestSchema, response: DefragmentResponseSchema },
         async (_request, call) => {
           await options.authority.requireAdmin(call);
-          await options.defragmentations.run(() => options.store.backend.defragment());
+          await options.defragmentations.run(options.store.backend);
           return {};
         },
       ),
