@@ -54,7 +54,8 @@ function userFault(name: string, value: Buffer, names: ReadonlySet<string>): str
   if (Buffer.from(user.name).toString() !== name.slice(AUTH.userPrefix.length)) {
     return "it is another user's";
   }
-  const role = user.roles.find((role) => !names.has(AUTH.rolePrefix + role));
+  // The role root needs no record.
+  const role = user.roles.find((role) => role !== "root" && !names.has(AUTH.rolePrefix + role));
   return role === undefined
     ? null
     : `it has the role ${JSON.stringify(role)}, which does not exist`;
