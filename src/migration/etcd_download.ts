@@ -1,6 +1,7 @@
 /** A snapshot of a running server: etcd, or whatever speaks its API. */
 import { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type ChannelCredentials, Client, credentials, Metadata } from "@grpc/grpc-js";
 import {
@@ -44,6 +45,7 @@ export async function downloadSnapshot(
   const { host, origin } = new URL(server.url);
   const client = new Client(host, credentialsOf(server), {
     "grpc.max_receive_message_length": -1,
+    ...nameOf(server),
   });
   try {
     const metadata = await logIn(client, server);
@@ -63,6 +65,22 @@ function credentialsOf({ url, cacert, cert, key }: EtcdServer): ChannelCredentia
   if (new URL(url).protocol === "http:") return credentials.createInsecure();
   const read = (path: string) => path === "" ? null : readPem(path);
   return credentials.createSsl(read(cacert), read(key), read(cert));
+}
+
+/**
+ * Deno's TLS compares names only. Where the address is this machine's own, a certificate for `localhost` is as good.
+ *
+ * @throws {MigrationError} for any other address
+ */
+function nameOf({ url }: EtcdServer): { "grpc.ssl_target_name_override"?: string } {
+  const { protocol, hostname } = new URL(url);
+  const host = hostname.replace(/^\[|\]$/g, "");
+  if (protocol === "http:" || isIP(host) === 0) return {};
+  if (/^(127\..*|::1)$/.test(host)) return { "grpc.ssl_target_name_override": "localhost" };
+  throw new MigrationError(
+    `cannot compare the certificate of ${host} with an address: name the server as its certificate does, ` +
+      "or save a snapshot with etcdctl and name the file",
+  );
 }
 
 function readPem(path: string): Buffer {
