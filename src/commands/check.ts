@@ -17,7 +17,7 @@ export async function run({ own, config }: SubcommandCall): Promise<number> {
   if (schemeOf(choice.endpoint) === "memory") {
     throw new UsageError("a store in memory ends with its process: there is nothing to check");
   }
-  requireStoreFile(choice.endpoint);
+  await requireStoreFile(choice.endpoint);
   using progress = new Progress();
   const open = openOptionsOf(config, (text) => progress.say(text));
   const backend = await openBackend(choice, { ...open, createSchema: false });

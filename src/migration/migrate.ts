@@ -52,7 +52,7 @@ async function removeUnfinished(
   const module = await moduleOf(to);
   if (module.remove === undefined || !open.createSchema) {
     throw new MigrationError(
-      `${shownTo} holds a half-done copy of ${source}: remove its tables, and try again`,
+      `${shownTo} holds a half-done copy of ${source}: remove it, and try again`,
     );
   }
   await module.remove(to.endpoint, open);

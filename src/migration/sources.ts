@@ -65,7 +65,7 @@ async function openServer(options: SourceChoice): Promise<Source> {
 /** A path, which the scheme of SQLite may stand before. */
 async function openFile(options: SourceChoice): Promise<Source> {
   const path = pathOf(options.from);
-  const found = kindOfFile(path);
+  const found = await kindOfFile(path);
   const { kind = found } = options;
   if (kind === undefined) {
     throw new MigrationError(
@@ -108,25 +108,33 @@ function pathOf(endpoint: string): string {
 }
 
 /** Opening a store would make its file: what is only to be read must be there. @throws {MigrationError} */
-export function requireStoreFile(endpoint: string): void {
+export async function requireStoreFile(endpoint: string): Promise<void> {
   if (schemeOf(endpoint) !== "sqlite") return;
   const path = pathOf(endpoint);
-  if (kindOfFile(path) !== "rhino") throw new MigrationError(`"${path}" is no store of Rhino's`);
+  if (await kindOfFile(path) !== "rhino") {
+    throw new MigrationError(`"${path}" is no store of Rhino's`);
+  }
 }
 
 const SQLITE_MAGIC = "SQLite format 3\0";
 const RHINO_ID = 0x52484e4f; // "RHNO"
 const BOLT_MAGIC = 0xed0cdaed;
-/** Where bbolt's mark stands in the first page, and where SQLite keeps a program's own. */
+/** Where bbolt's mark stands in the first page. */
 const BOLT_MAGIC_AT = 16;
-const APPLICATION_ID_AT = 68;
 
-function kindOfFile(path: string): SourceKind | undefined {
+async function kindOfFile(path: string): Promise<SourceKind | undefined> {
   const start = readStart(path);
-  if (start.toString("latin1", 0, SQLITE_MAGIC.length) === SQLITE_MAGIC) {
-    return start.readUInt32BE(APPLICATION_ID_AT) === RHINO_ID ? "rhino" : "kine";
+  if (start.toString("latin1", 0, SQLITE_MAGIC.length) !== SQLITE_MAGIC) {
+    return start.readUInt32LE(BOLT_MAGIC_AT) === BOLT_MAGIC ? "etcd" : undefined;
   }
-  return start.readUInt32LE(BOLT_MAGIC_AT) === BOLT_MAGIC ? "etcd" : undefined;
+  try {
+    // Asked of SQLite, for the file's own header may be older than what lies in the log beside it.
+    await using reader = await openSqlReader("sqlite", path);
+    const [[id] = []] = await reader.rows("PRAGMA application_id");
+    return id === RHINO_ID ? "rhino" : "kine";
+  } catch (error) {
+    throw new MigrationError(`cannot read "${path}": ${messageOf(error)}`, { cause: error });
+  }
 }
 
 function readStart(path: string): Buffer {

@@ -162,7 +162,9 @@ export class Target {
         if (!(error instanceof BackendError)) throw error;
         const isAgain = error.kind === "conflict" && attempt > 0;
         if (isAgain && await this.backend.outcome(batch.head) === "applied") return;
-        const mayPass = error.kind === "unavailable" || error.kind === "indeterminate";
+        // A file that cannot be written stays so until somebody acts.
+        const mayPass = !this.backend.capabilities.exclusive &&
+          (error.kind === "unavailable" || error.kind === "indeterminate");
         if (!mayPass || attempt === APPEND_RETRIES_MAX) throw error;
       }
       await pause(APPEND_RETRY_MS * 2 ** attempt);
