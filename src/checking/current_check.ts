@@ -58,8 +58,10 @@ export async function checkCurrent(options: CurrentCheckOptions): Promise<Curren
       bytes,
     });
     const last = versions.at(-1)?.key;
-    if (!page.more || last === undefined) {
-      if (page.more) findings.add(`a list ends at ${showKey(start)}, and says that more follows`);
+    if (!page.more || last === undefined || compare(last, start) < 0) {
+      if (page.more) {
+        findings.add(`a list does not go on behind ${showKey(start)}, and is not over`);
+      }
       return { keys, attached };
     }
     start = new Uint8Array([...last, 0]);
@@ -123,6 +125,10 @@ function compare(a: Uint8Array, b: Uint8Array): number {
   return a.length - b.length;
 }
 
+/**
+ * Asks for the revision before the newest one, which no store can answer from its current keys. What has changed since is
+ * compared by `checkHistory`.
+ */
 async function compareWithLog(
   backend: Backend,
   { versions, head, findings }: {
@@ -131,13 +137,15 @@ async function compareWithLog(
     readonly findings: Findings;
   },
 ): Promise<void> {
-  if (versions.length === 0) return;
-  const keys = versions.map(({ key }) => key);
-  const query = { keys, leases: [], records: [], revision: head.revision };
+  const revision = head.revision - 1;
+  const older = versions.filter(({ modRevision }) => modRevision <= revision);
+  if (older.length === 0 || revision < Math.max(1, head.compactRevision)) return;
+  const keys = older.map(({ key }) => key);
+  const query = { keys, leases: [], records: [], revision };
   const { kvs, head: newer } = await backend.load(query);
   // Compacted meanwhile: what was at that revision may be gone.
-  if (newer.compactRevision > head.revision) return;
-  for (const [at, { key, kv, modRevision }] of versions.entries()) {
+  if (newer.compactRevision > revision) return;
+  for (const [at, { key, kv, modRevision }] of older.entries()) {
     const stored = kvs[at] ?? null;
     if (isSame(stored, kv)) continue;
     const found = stored === null ? "not there" : "another one";

@@ -3,16 +3,22 @@ import type { Backend, Head, HistoryRow } from "../../backends/contract.ts";
 import { CATCH_UP_BYTES, CATCH_UP_ROWS, POINT_READ_KEYS_MAX } from "../limits.ts";
 import { HashKvSum, isSame } from "../migration/row_sum.ts";
 import type { Report } from "../migration/source.ts";
+import { historyPages } from "../mvcc/history_pages.ts";
 import { keyName } from "../mvcc/key_range.ts";
 import { parseKv, type Version } from "../mvcc/stored_kv.ts";
 import { type Findings, showKey } from "./findings.ts";
 import { checkRow } from "./stored_message.ts";
+
+/** Keys whose tombstone is waited for; further ones are not looked at. */
+const GONE_KEYS_MAX = 200_000;
 
 export interface HistoryFacts {
   readonly rows: number;
   readonly bytes: number;
   /** Rows that are their key's current version. */
   readonly currentRows: number;
+  /** How many more keys live at the end than at the compact revision. */
+  readonly added: number;
   /** `null` if the store was compacted meanwhile: then it cannot be told. */
   readonly hashKv: number | null;
 }
@@ -30,7 +36,7 @@ export interface HistoryCheckOptions {
 }
 
 export async function checkHistory(options: HistoryCheckOptions): Promise<HistoryFacts> {
-  const { backend, head, report, expectedRows, liveKeys } = options;
+  const { backend, findings, head, report, expectedRows, liveKeys } = options;
   const check = new HistoryCheck(options);
   const hash = new HashKvSum(backend, head, liveKeys);
   let [rows, bytes] = [0, 0];
@@ -48,14 +54,24 @@ export async function checkHistory(options: HistoryCheckOptions): Promise<Histor
     await hash.add(page.rows);
     rows += page.rows.length;
     for (const { kv } of page.rows) bytes += kv.length;
+    if (page.through <= after) {
+      findings.add(`the log cannot be read beyond revision ${after}`);
+      break;
+    }
     ({ through: after, head: newest } = page);
     const fraction = rows / Math.max(1, expectedRows);
     report({ what: "checking the history", fraction, revision: after, rows, bytes });
   }
-  check.end(newest.compactRevision);
+  await check.end(newest.compactRevision);
   const { compactRevision } = await backend.head();
   const isSameScope = compactRevision === head.compactRevision;
-  return { rows, bytes, currentRows: check.currentRows, hashKv: isSameScope ? hash.value : null };
+  return {
+    rows,
+    bytes,
+    currentRows: check.currentRows,
+    added: check.added,
+    hashKv: isSameScope ? hash.value : null,
+  };
 }
 
 /** What became of a key within the revision that is being read. */
@@ -63,12 +79,15 @@ type Within = Map<string, Version | null>;
 
 class HistoryCheck {
   currentRows = 0;
+  added = 0;
   readonly #backend: Backend;
   readonly #findings: Findings;
   readonly #upTo: number;
   #revision = 0;
   #sub = 0;
   #within: Within = new Map();
+  /** The newest put of each key that is not current any more, until its tombstone comes. */
+  readonly #gone = new Map<string, HistoryRow>();
 
   constructor({ backend, findings, head }: HistoryCheckOptions) {
     this.#backend = backend;
@@ -92,7 +111,8 @@ class HistoryCheck {
     }
   }
 
-  end(compactRevision: number): void {
+  async end(compactRevision: number): Promise<void> {
+    await this.#confirmGone();
     if (this.#revision >= this.#upTo || this.#upTo <= Math.max(1, compactRevision)) return;
     this.#findings.add(
       `the log ends with revision ${this.#revision}, the store with ${this.#upTo}`,
@@ -124,9 +144,11 @@ class HistoryCheck {
     const before = known === undefined ? row.prevKv && parseKv(row.prevKv) : known;
     this.#within.set(name, row.tombstone ? null : version);
     if (row.tombstone) {
+      if (before !== null) this.added--;
       if (before === null) this.#add(row, "it deletes a key that was not there");
       return;
     }
+    if (before === null) this.added++;
     const number = before === null ? 1 : before.version + 1;
     if (version.version !== number) {
       this.#add(row, `its version is ${version.version}, and must be ${number}`);
@@ -144,13 +166,13 @@ class HistoryCheck {
   ): Promise<void> {
     const keys = rows.map(({ key }) => key);
     const query = { keys, leases: [], records: [], revision: 0 };
-    const { kvs, head } = await this.#backend.load(query);
-    const gone: HistoryRow[] = [];
+    const { kvs } = await this.#backend.load(query);
     for (const [at, row] of rows.entries()) {
       const kv = kvs[at] ?? null;
       const current = kv && parseKv(kv).modRevision;
       if (current === null) {
-        if (!row.tombstone) gone.push(row);
+        if (row.tombstone) this.#takeTombstone(row);
+        else this.#awaitTombstone(row);
       } else if (current < row.revision) {
         this.#add(row, `the key's current version is of revision ${current}`);
       } else if (current === row.revision && isLastOfKey(row, all)) {
@@ -158,20 +180,31 @@ class HistoryCheck {
         if (!isSame(kv, row.kv)) this.#add(row, "the key's current version is another one");
       }
     }
-    await this.#confirmGone(gone, head);
   }
 
-  /** Keys that are not current must be deleted in the log too. */
-  async #confirmGone(rows: readonly HistoryRow[], { revision }: Head): Promise<void> {
-    if (rows.length === 0) return;
-    const keys = rows.map(({ key }) => key);
-    const query = { keys, leases: [], records: [], revision };
-    const { kvs, head } = await this.#backend.load(query);
-    // A compaction has gone by meanwhile: nothing can be told of that revision any more.
-    if (head.compactRevision > revision) return;
-    for (const [at, row] of rows.entries()) {
-      const kv = kvs[at] ?? null;
-      if (kv !== null && isSame(kv, row.kv)) this.#add(row, "the key lives, and is not current");
+  /** Puts of keys that are not current wait for their tombstone, which must come. */
+  #awaitTombstone(row: HistoryRow): void {
+    if (this.#gone.size < GONE_KEYS_MAX) this.#gone.set(keyName(row.key), row);
+  }
+
+  /** What is deleted in the log, was the newest version before. */
+  #takeTombstone({ key }: HistoryRow): void {
+    this.#gone.delete(keyName(key));
+  }
+
+  /** Keys without a tombstone up to the head may have one behind it, or may have been trimmed meanwhile. */
+  async #confirmGone(): Promise<void> {
+    if (this.#gone.size === 0) return;
+    const { revision } = await this.#backend.head();
+    for await (const rows of historyPages(this.#backend, { after: this.#upTo, upTo: revision })) {
+      for (const row of rows.filter(({ tombstone }) => tombstone)) this.#takeTombstone(row);
+    }
+    for (const row of this.#gone.values()) {
+      const span = { after: row.revision - 1, upTo: row.revision };
+      for await (const rows of historyPages(this.#backend, span)) {
+        const isThere = rows.some(({ sub }) => sub === row.sub);
+        if (isThere) this.#add(row, "the key lives, and is not current");
+      }
     }
   }
 
