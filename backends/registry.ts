@@ -44,6 +44,17 @@ export function schemeOf(endpoint: string): string {
   return SCHEME.exec(endpoint)?.[1]?.toLowerCase() ?? "sqlite";
 }
 
+/** Whether Rhino serves the scheme itself. */
+export function isBuiltIn(scheme: string): boolean {
+  return Object.hasOwn(BUILT_IN, scheme);
+}
+
+/** A module whose one store, in memory, is the same each time it is opened, until the module is let go. */
+export async function keptInMemory(): Promise<BackendModule> {
+  const { keepStore } = await import("./memory/mod.ts");
+  return keepStore();
+}
+
 /**
  * Opens the store that the endpoint names.
  *

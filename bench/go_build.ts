@@ -45,6 +45,13 @@ export async function buildLoadgen(): Promise<string> {
   });
 }
 
+export async function buildKine(): Promise<{ readonly path: string; readonly version: string }> {
+  const packageName = "github.com/k3s-io/kine";
+  const version = await requiredVersion("kine", packageName);
+  const program = { module: "kine", packageName, executable: `kine-${version}`, needsC: true };
+  return { path: await buildProgram(program), version };
+}
+
 export async function hasGo(): Promise<boolean> {
   try {
     return (await new Deno.Command("go", { args: ["version"] }).output()).success;
@@ -55,7 +62,7 @@ export async function hasGo(): Promise<boolean> {
 }
 
 /** The version that a module's go.mod requires of another. */
-export async function requiredVersion(module: string, dependency: string): Promise<string> {
+async function requiredVersion(module: string, dependency: string): Promise<string> {
   const text = await Deno.readTextFile(`${BENCH_DIR}${module}/go.mod`);
   const line = text.split("\n").find((line) => line.includes(`${dependency} v`));
   const version = line?.split(" v")[1]?.split(" ")[0];

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import project from "../deno.json" with { type: "json" };
 import { DEFAULT_CONFIG } from "../src/config.ts";
 import { ORACLE_VERSION, oracleTools } from "../tests/support/oracle.ts";
-import { buildProgram, requiredVersion } from "./go_build.ts";
+import { buildKine } from "./go_build.ts";
 import { kineEndpoint } from "./kine_endpoint.ts";
 import { STORE_TITLES, type StoreName } from "./stores.ts";
 
@@ -127,13 +127,7 @@ async function prepareEtcd(): Promise<Contender> {
 }
 
 async function prepareKine({ store, kineConnections }: Setting): Promise<Contender> {
-  const version = await requiredVersion("kine", "github.com/k3s-io/kine");
-  const kine = await buildProgram({
-    module: "kine",
-    packageName: "github.com/k3s-io/kine",
-    executable: `kine-${version}`,
-    needsC: true,
-  });
+  const { path: kine, version } = await buildKine();
   return {
     name: "kine",
     description: `kine ${version} on ${STORE_TITLES[store]} ` +

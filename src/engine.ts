@@ -1,13 +1,13 @@
 /** Everything between the store and the transport: started in order, stopped in reverse. */
 import { hostname } from "node:os";
 import type { Backend } from "../backends/contract.ts";
-import { addressOf, clientUrls, type ClientUrlsOptions } from "./client_urls.ts";
+import { addressOf, clientUrls, type ClientUrlsOptions, isUnix } from "./client_urls.ts";
 import { openAuthority } from "./auth/opening.ts";
 import { createPasswords } from "./auth/passwords.ts";
-import { now } from "./clocks.ts";
+import { now as processNow } from "./clocks.ts";
 import { Compactor } from "./compaction/compactor.ts";
 import { type Config, DEFAULT_CONFIG, type ListenUrl } from "./config.ts";
-import { claimTerm, memberIdOf, nextTermCommand, randomLeaseId } from "./identity.ts";
+import { claimTerm, memberIdOf, nextTermCommand, randomId, randomLeaseId } from "./identity.ts";
 import { leaseTtlMin } from "./lease/commands.ts";
 import { Lessor } from "./lease/lessor.ts";
 import type { Log } from "./log.ts";
@@ -36,17 +36,23 @@ export interface EngineOptions {
   readonly config: Config;
   readonly log: Log;
   readonly recorders: Recorders;
+  /** The clock that leases, tokens and automatic compaction go by. Default: the process's. */
+  readonly now?: () => number;
 }
+
+export type Engine = Awaited<ReturnType<typeof startEngine>>;
 
 /** Everything between the backend and the transport. */
 export async function startEngine(options: EngineOptions) {
-  const { backend, listening, config, log, recorders } = options;
+  const { backend, listening, config, log, recorders, now = processNow } = options;
   await using started = new AsyncDisposableStack();
   await refuseUnfinished(backend);
-  const store = started.use(await Store.open({ backend, now, log, observe: recorders.commits }));
+  const store = started.use(
+    await Store.open({ backend, now: processNow, log, observe: recorders.commits }),
+  );
   // Before anything is written, so that it sees every commit.
   const hub = started.use(new WatchHub({ store, log }));
-  const compactor = started.use(makeCompactor({ store, config, log, recorders }));
+  const compactor = started.use(makeCompactor({ store, config, log, recorders, now }));
   const ttlMin = leaseTtlMin(config);
   const onGrant = (ttl: number) => recorders.leaseTtls.observe(ttl);
   const lessor = started.use(
@@ -84,6 +90,9 @@ export async function startEngine(options: EngineOptions) {
   const { metrics, observe } = meter({ ...parts, authRevision, config, log, recorders }, started);
   const running = started.move();
   return {
+    store,
+    lessor,
+    compactor,
     methods,
     authority,
     membership,
@@ -101,8 +110,9 @@ export async function startEngine(options: EngineOptions) {
 }
 
 function makeCompactor(
-  { store, config, log, recorders }: Pick<EngineOptions, "config" | "log" | "recorders"> & {
+  { store, now, config, log, recorders }: Pick<EngineOptions, "config" | "log" | "recorders"> & {
     readonly store: Store;
+    readonly now: () => number;
   },
 ): Compactor {
   return new Compactor({
@@ -124,12 +134,12 @@ function meter(
   started: AsyncDisposableStack,
 ) {
   const { metrics, warningUnaryRequestDurationMs: slowMs } = sources.config;
-  const slow = started.use(new SlowRequests({ log, expectedMs: slowMs, now }));
+  const slow = started.use(new SlowRequests({ log, expectedMs: slowMs, now: processNow }));
   const isExtensive = metrics === "extensive";
   const calls = new CallCounts({ isExtensive, slowMs, onSlow: (call) => slow.add(call) });
   const wallSeconds = () => Date.now() / 1_000;
   return {
-    metrics: createMetrics({ ...sources, calls, now, wallSeconds }),
+    metrics: createMetrics({ ...sources, calls, now: processNow, wallSeconds }),
     observe: calls.observe,
   };
 }
@@ -144,7 +154,10 @@ function makeMembership(
   const { clusterId, capabilities } = backend;
   const { name, listenClientUrls: [listenUrl = DEFAULT_LISTEN_URL] } = config;
   const isNamed = capabilities.exclusive || name !== DEFAULT_CONFIG.name;
-  const place = isNamed ? "" : `${urls.hostname} ${addressOf(listenUrl)}`;
+  // A port that is any free one tells no two servers apart, so theirs are drawn.
+  const isAnywhere = listenUrl.port === 0 && !isUnix(listenUrl);
+  const address = isAnywhere ? `${randomId()}` : addressOf(listenUrl);
+  const place = isNamed ? "" : `${urls.hostname} ${address}`;
   return new Membership({
     backend,
     id: memberIdOf({ clusterId, name, place }),

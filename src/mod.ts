@@ -1,18 +1,24 @@
 /**
- * Rhino as a library: start a server inside a program.
+ * Rhino as a library: an etcd server inside a program.
  *
- * ```ts ignore
- * import { makeConfig, startServer } from "@rhino/rhino";
+ * ```ts
+ * import { RhinoServer } from "@rhino/rhino";
  *
- * const config = makeConfig({
- *   endpoint: "memory://",
- *   listenClientUrls: [{ scheme: "http", host: "127.0.0.1", port: 0 }],
- * });
- * await using server = await startServer(config, () => {});
- * const endpoint = `http://${server.address}`;
+ * await using server = await RhinoServer.start({ endpoint: "memory://" });
+ * const address = server.address; // for a client: 127.0.0.1:36405, say
  * ```
+ *
+ * For tests of programs that use etcd there is more in `@rhino/rhino/testing`.
  */
-export { type Config, DEFAULT_CONFIG, makeConfig } from "./config.ts";
-export type { Log } from "./log.ts";
-export { createLog } from "./log.ts";
-export { type RunningServer, startServer } from "./server.ts";
+export {
+  type Backend,
+  BackendError,
+  type BackendErrorKind,
+  type BackendModule,
+} from "../backends/contract.ts";
+export type { AutoCompaction, FeatureGate, LogFormat, LogThreshold } from "./config.ts";
+export { type DatabaseConfig, DEFAULT_DSN, mysql, postgres, sqlite } from "./library/databases.ts";
+export type { RhinoOptions } from "./library/options.ts";
+export { RhinoServer } from "./library/rhino_server.ts";
+export type { ListeningUrl, Serves } from "./listeners.ts";
+export { createLog, type Log, type LogOptions } from "./log.ts";

@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { statSync } from "node:fs";
 import project from "../deno.json" with { type: "json" };
 import { type Block, blocksOf } from "./docs/blocks.ts";
-import { DOCUMENTED_DATABASES, runProgram, runSession, startInCheckout } from "./docs/session.ts";
+import { DOCUMENTED_DATABASES, runPrograms, runSession, startInCheckout } from "./docs/session.ts";
 import { whyNoMysql, whyNoPostgres } from "./support/databases/shared_database.ts";
 import { whyNoOracle } from "./support/oracle.ts";
 import { allFiles, readText } from "./tidy/source_tree.ts";
@@ -37,10 +37,12 @@ for (const path of DOCUMENTS) {
       fn: () => runSession(path),
     });
   }
-  for (const block of blocks.filter(({ info }) => info === "ts")) {
-    Deno.test(`${path}:${block.line}: the program runs`, () => runProgram(block));
-  }
 }
+
+Deno.test("documents: the programs are well typed and run", async (test) => {
+  const programs = DOCUMENTS.flatMap(blocksOf).filter(({ info }) => info === "ts");
+  await runPrograms(programs, (name, run) => test.step(name, run));
+});
 
 Deno.test("documents: each block is run, or says what checks it or why nothing can", () => {
   const wrong: string[] = [];

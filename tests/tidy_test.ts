@@ -180,7 +180,7 @@ Deno.test("tidy: the changelog begins with this version and uses the known secti
 });
 
 Deno.test("tidy: every dependency is pinned to an exact version", () => {
-  const loose = Object.values(project.imports).filter((from) => !/@\d+\.\d+\.\d+$/.test(from));
+  const loose = Object.values(project.imports).filter((from) => !/@\d+\.\d+\.\d+\/?$/.test(from));
   assertNone(loose);
 });
 

@@ -6,6 +6,7 @@
 import {
   type Backend,
   BackendError,
+  type BackendModule,
   type Batch,
   type Head,
   type HistoryQuery,
@@ -49,6 +50,18 @@ export interface MemoryOptions extends OpenOptions {
 /** Opens a store that is already there, as a restarted server would. */
 export function openStore(store: MemoryStore, options: MemoryOptions): Backend {
   return new MemoryBackend(store, options);
+}
+
+/** A module that opens one and the same store each time; it is made when it is opened first. */
+export function keepStore(): BackendModule {
+  let store: MemoryStore | undefined;
+  return {
+    contractVersion,
+    open(_endpoint, options) {
+      store ??= createStore({ clusterId: options.randomId(), nowMs: options.now() });
+      return Promise.resolve(openStore(store, options));
+    },
+  };
 }
 
 class MemoryBackend implements Backend {

@@ -3,7 +3,7 @@
 import { findFlag, flagNames, isKinesOwn, SWITCHES } from "./flags.ts";
 import type { Dialect } from "./flags/flag.ts";
 import type { Given } from "./given.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../nearest.ts";
 import { UsageError } from "./usage_error.ts";
 
 type SwitchName = typeof SWITCHES[number]["name"];

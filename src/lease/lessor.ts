@@ -147,6 +147,18 @@ export class Lessor implements AsyncDisposable {
     return keys;
   }
 
+  /** Revokes all that has expired by now, without waiting for the next look; for a clock that was moved. */
+  async expireDue(): Promise<void> {
+    await this.#checking;
+    this.#checking = this.#expireAll().finally(() => this.#checking = undefined);
+    await this.#checking;
+  }
+
+  async #expireAll(): Promise<void> {
+    while (await this.#revokeExpired() > 0); // Ends when a look has found nothing that may go.
+    await this.#heartbeat();
+  }
+
   #onCommit({ leases }: Commit): void {
     const now = this.#options.now();
     this.#lastCommitMs = now;
@@ -169,7 +181,8 @@ export class Lessor implements AsyncDisposable {
     }
   }
 
-  async #revokeExpired(): Promise<void> {
+  /** Answers how many there were. */
+  async #revokeExpired(): Promise<number> {
     const { store, now } = this.#options;
     const before = this.#nextExpiryMs;
     // From here on commits tell of what the list below may lack.
@@ -189,6 +202,7 @@ export class Lessor implements AsyncDisposable {
       this.counts.revoked += count;
       // Renewed at the last moment, or not to be revoked just now: the next look tells.
       if (revoked.includes(false)) this.#nextExpiryMs = before;
+      return count;
     } catch (error) {
       this.#nextExpiryMs = before;
       throw error;

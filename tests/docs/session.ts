@@ -55,27 +55,43 @@ export async function startInCheckout(command: string): Promise<void> {
   }
 }
 
-/** Runs a program of a document: as tests if it has some. */
-export async function runProgram({ path, line, text }: Block): Promise<void> {
+/** Checks the types of all programs, and runs each: as tests if it has some. */
+export async function runPrograms(
+  blocks: readonly Block[],
+  step: (name: string, run: () => Promise<void>) => Promise<unknown>,
+): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "rhino-test-docs-" });
   try {
-    const file = `${folder}/example_${line}.ts`;
-    await Deno.writeTextFile(file, text);
     await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify(configOfReader()));
-    const kind = text.includes("Deno.test(") ? "test" : "run";
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: [kind, "-A", "-q", "--no-lock", "--check", `--config=${folder}/deno.json`, file],
-      cwd: folder,
-      env: { NO_COLOR: "1" },
-      stdin: "null",
-      signal: AbortSignal.timeout(PROGRAM_MS_MAX),
-    }).output();
-    const decoder = new TextDecoder();
-    const output = decoder.decode(stdout) + decoder.decode(stderr);
-    assert.equal(code, 0, `${path}:${line}: the program fails:\n${output}`);
+    const files = blocks.map(({ path, line }) => ({
+      file: `${folder}/${path.replaceAll(/\W/g, "_")}_${line}.ts`,
+    }));
+    for (const [at, { text }] of blocks.entries()) {
+      await Deno.writeTextFile(files[at]?.file ?? "", text);
+    }
+    // Of all at once: for each it would take as long.
+    await step("types", () => runDeno(folder, ["check", ...files.map(({ file }) => file)]));
+    for (const [at, { path, line, text }] of blocks.entries()) {
+      const how = text.includes("Deno.test(") ? ["test", "--no-check"] : ["run"];
+      const args = [...how, "-A", files[at]?.file ?? ""];
+      await step(`${path}:${line}`, () => runDeno(folder, args));
+    }
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+async function runDeno(folder: string, [kind = "", ...args]: readonly string[]): Promise<void> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [kind, "-q", "--no-lock", `--config=${folder}/deno.json`, ...args],
+    cwd: folder,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+    signal: AbortSignal.timeout(PROGRAM_MS_MAX),
+  }).output();
+  const decoder = new TextDecoder();
+  const output = decoder.decode(stdout) + decoder.decode(stderr);
+  assert.equal(code, 0, `the program fails:\n${output}`);
 }
 
 /** The configuration of somebody who uses Rhino as a library. */

@@ -3,12 +3,17 @@
  * becomes Rhino with the same flags.
  */
 
+import { buildKine } from "../../bench/go_build.ts";
+import { kineEndpoint } from "../../bench/kine_endpoint.ts";
 import { executable } from "../support/databases/executables.ts";
 import { queryPostgres } from "../support/databases/postgres_client.ts";
 import { POSTGRES_VARIABLE } from "../support/databases/shared_database.ts";
 import { oracleTools } from "../support/oracle.ts";
 import { denoArgs } from "../support/rhino_command.ts";
 import type { TargetName } from "../support/targets.ts";
+
+/** kine can be measured by the same tests; it is made for Kubernetes' requests, and most of them fail there. */
+export type SuiteTarget = TargetName | "kine";
 
 /** By this variable a server is known as one that the script became. */
 const MARK = "RHINO_TEST_BIN_DIR";
@@ -33,26 +38,54 @@ const STORAGES: { readonly [target in TargetName]?: () => Storage } = {
  *
  * @throws {RangeError} if the suite cannot run on the target
  */
-export async function makeBinDir(target: TargetName): Promise<BinDir> {
+export async function makeBinDir(target: SuiteTarget): Promise<BinDir> {
   const tools = await oracleTools();
   const path = await Deno.makeTempDir({ prefix: "rhino-suite-" });
   await Deno.symlink(tools.etcdctl, `${path}/etcdctl`);
   await Deno.symlink(tools.etcdutl, `${path}/etcdutl`);
   await Deno.mkdir(`${path}/pids`);
-  const storage = target === "etcd" ? undefined : storageOf(target);
-  const script = storage === undefined
-    ? `exec ${quoted(tools.etcd)} "$@"`
-    : `${storage.script}\n${startRhino()}`;
+  const { script, undo } = await serverOf(target, tools.etcd);
   const begin = `: >${quoted(path)}/pids/$$\nexport ${MARK}=${quoted(path)}`;
   await Deno.writeTextFile(`${path}/etcd`, `#!/bin/sh\n${begin}\n${script}\n`, { mode: 0o755 });
   return {
     path,
     async [Symbol.asyncDispose]() {
       endLeftovers(path);
-      await storage?.undo?.();
+      await undo?.();
       await Deno.remove(path, { recursive: true });
     },
   };
+}
+
+/** What the script does to become the target's server. */
+async function serverOf(target: SuiteTarget, etcd: string): Promise<Storage> {
+  if (target === "etcd") return { script: `exec ${quoted(etcd)} "$@"` };
+  if (target === "kine") return { script: startKine((await buildKine()).path) };
+  const { script, ...rest } = storageOf(target);
+  return { script: `${script}\n${startRhino()}`, ...rest };
+}
+
+/** kine on SQLite, in plain text, with etcd's line when its port is open. */
+function startKine(path: string): string {
+  const { script: oneServer } = fileStorage();
+  return `${oneServer}
+for flag; do
+  case $flag in --listen-client-urls=*) address=\${flag#*://} ;; esac
+done
+if [ -n "$version" ]; then echo "etcd Version: 3.7.1"; exit; fi
+mkdir -p "$dir"
+(
+  for try in $(seq 200); do
+    if bash -c "exec 3<>/dev/tcp/127.0.0.1/\${address##*:}" 2>/dev/null; then
+      echo "ready to serve client requests" >&2
+      exit
+    fi
+    sleep 0.1
+  done
+) &
+exec ${quoted(path)} --listen-address="$address" --metrics-bind-address=0 --endpoint="${
+    kineEndpoint({ dir: "$dir" })
+  }"`;
 }
 
 function storageOf(target: TargetName): Storage {

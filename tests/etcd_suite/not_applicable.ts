@@ -4,6 +4,7 @@
  */
 
 import type { TargetName } from "../support/targets.ts";
+import type { SuiteTarget } from "./bin_dir.ts";
 
 export interface NotApplicable {
   /** A test, or all that is below it; `*` stands for any text. */
@@ -40,10 +41,11 @@ export const NOT_APPLICABLE: readonly NotApplicable[] = [
 ];
 
 /** The entries that hold for a target. */
-export function entriesFor(target: TargetName): NotApplicable[] {
+export function entriesFor(target: SuiteTarget): NotApplicable[] {
   // On etcd all of etcd's tests apply.
   if (target === "etcd") return [];
-  return NOT_APPLICABLE.filter(({ on }) => on === undefined || on.includes(target));
+  const like = target === "kine" ? "sqlite" : target;
+  return NOT_APPLICABLE.filter(({ on }) => on === undefined || on.includes(like));
 }
 
 /** The entry that names the test. */

@@ -5,8 +5,8 @@
 
 import assert from "node:assert/strict";
 import { whyNoOracle } from "../support/oracle.ts";
-import { type TargetName, testTargets } from "../support/targets.ts";
-import { makeBinDir } from "./bin_dir.ts";
+import { testTargets } from "../support/targets.ts";
+import { makeBinDir, type SuiteTarget } from "./bin_dir.ts";
 import { type GoResult, readGoOutput } from "./go_output.ts";
 import { entriesFor, entryOf, type NotApplicable } from "./not_applicable.ts";
 import { type TestBinary, testBinary } from "./test_binary.ts";
@@ -22,10 +22,11 @@ else Deno.test({ name: `etcd's own tests (ignored: ${WHY_NOT})`, ignore: true, f
 
 async function registerAll(): Promise<void> {
   const binary = await testBinary("common");
-  for (const target of testTargets()) register(target, binary);
+  const isKine = Deno.env.get("RHINO_TEST_TARGETS") === "kine";
+  for (const target of isKine ? ["kine" as const] : testTargets()) register(target, binary);
 }
 
-function register(target: TargetName, binary: TestBinary): void {
+function register(target: SuiteTarget, binary: TestBinary): void {
   const entries = entriesFor(target);
   const unused = new Set(entries);
   const verdicts: Verdict[] = [];
@@ -49,7 +50,7 @@ function register(target: TargetName, binary: TestBinary): void {
 
 /** Each in a process of its own: one that panics or hangs takes no other along. */
 async function runTest(
-  target: TargetName,
+  target: SuiteTarget,
   { binary, name }: { readonly binary: TestBinary; readonly name: string },
 ): Promise<GoResult[]> {
   await using bin = await makeBinDir(target);
@@ -79,7 +80,7 @@ async function runTest(
   }];
 }
 
-function report(target: TargetName, verdicts: readonly Verdict[]): void {
+function report(target: SuiteTarget, verdicts: readonly Verdict[]): void {
   const sum = (count: (verdict: Verdict) => number) =>
     verdicts.reduce((total, verdict) => total + count(verdict), 0);
   const line = `etcd's own tests on ${target}: ${sum(({ passed }) => passed)} passed, ` +

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { buildProgram, hasGo, requiredVersion } from "../../bench/go_build.ts";
+import { buildKine, hasGo } from "../../bench/go_build.ts";
 import { kineEndpoint } from "../../bench/kine_endpoint.ts";
 import { temporaryFolder } from "../cli/rhino_process.ts";
 import { type DatabaseKind, sharedDatabase, whyNotShared } from "../cluster/database_kinds.ts";
@@ -28,13 +28,7 @@ interface Kine extends AsyncDisposable {
 async function startKine(
   { dir, databaseUrl }: { readonly dir: string; readonly databaseUrl?: string | undefined },
 ): Promise<Kine> {
-  const version = await requiredVersion("kine", "github.com/k3s-io/kine");
-  const command = await buildProgram({
-    module: "kine",
-    packageName: "github.com/k3s-io/kine",
-    executable: `kine-${version}`,
-    needsC: true,
-  });
+  const { path: command } = await buildKine();
   const address = `127.0.0.1:${await freePort()}`;
   const process = new ServerProcess(command, [
     `--listen-address=${address}`,

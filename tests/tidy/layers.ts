@@ -20,6 +20,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/log_outputs.ts": ["src/config.ts", "src/log_rotation.ts"],
   "src/log_rotation.ts": ["src/config.ts"],
   "src/clocks.ts": [],
+  "src/nearest.ts": [],
   // Who serves the store.
   "src/identity.ts": ENGINE,
   "src/membership.ts": [CONTRACT, ...BASE],
@@ -117,7 +118,14 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/slow_requests.ts": ["gen/", "src/log.ts", "src/transport/"],
 
   // The process.
-  "src/cli/": [CONTRACT, "backends/registry.ts", "deno.json", "src/config.ts", "src/log.ts"],
+  "src/cli/": [
+    CONTRACT,
+    "backends/registry.ts",
+    "deno.json",
+    "src/config.ts",
+    "src/log.ts",
+    "src/nearest.ts",
+  ],
   // What it does besides serving.
   "src/commands/": ["src/", CONTRACT, "backends/registry.ts", "backends/conformance/"],
   "src/main.ts": [
@@ -130,7 +138,10 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/server.ts",
     "backends/registry.ts",
   ],
-  "src/mod.ts": ["src/", "backends/contract.ts", "backends/registry.ts"],
+  // What a program that starts servers sees.
+  "src/library/": ["src/", CONTRACT, "backends/registry.ts"],
+  "src/mod.ts": ["src/", CONTRACT],
+  "src/testing.ts": ["src/library/"],
   "src/server.ts": ["src/", "backends/contract.ts", "backends/registry.ts"],
   "src/engine.ts": ["src/", "backends/contract.ts"],
   "src/method_table.ts": ["src/"],
