@@ -4,6 +4,7 @@
  */
 import type { Backend, Head } from "../../backends/contract.ts";
 import { REVISION_MAX } from "../../backends/contract.ts";
+import { oldKeysOf } from "../migration/history_progress.ts";
 import type { Report } from "../migration/source.ts";
 import { checkCurrent } from "./current_check.ts";
 import { Findings } from "./findings.ts";
@@ -50,15 +51,13 @@ export async function checkStore(
   const { count: liveKeys } = await backend.count({ ...ALL, revision });
   const current = await checkCurrent({ backend, findings, report, liveKeys });
   const keysHead = await backend.head();
-  const oldKeys = await keysAtCompaction(backend, head);
-  // About: a revision above the compact one has mostly one row.
-  const expectedRows = oldKeys + revision - Math.max(0, compactRevision);
+  const oldKeys = await oldKeysOf(backend, head);
   const history = await checkHistory({
     backend,
     findings,
     report,
     head,
-    expectedRows,
+    oldKeys,
     liveKeys,
   });
   const { head: last, count } = await backend.count({ ...ALL, revision: 0 });
@@ -111,16 +110,6 @@ function isPossible(head: Head, findings: Findings): boolean {
     findings.add(`the head's indexes are ${index}, ${recordsIndex} and ${leasesIndex}`);
   }
   return findings.count === before;
-}
-
-/** How many keys lived at the compact revision. */
-async function keysAtCompaction(
-  backend: Backend,
-  { compactRevision }: Head,
-): Promise<number> {
-  if (compactRevision <= 0) return 0;
-  const { count } = await backend.count({ ...ALL, revision: compactRevision });
-  return count;
 }
 
 function compareCounts(

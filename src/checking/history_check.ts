@@ -2,6 +2,7 @@
 import type { Backend, Head, HistoryRow } from "../../backends/contract.ts";
 import { CATCH_UP_BYTES, CATCH_UP_ROWS, POINT_READ_KEYS_MAX } from "../limits.ts";
 import { HashKvSum, isSame } from "../migration/row_sum.ts";
+import { HistoryProgress } from "../migration/history_progress.ts";
 import type { Report } from "../migration/source.ts";
 import { historyPages } from "../mvcc/history_pages.ts";
 import { keyName } from "../mvcc/key_range.ts";
@@ -29,15 +30,16 @@ export interface HistoryCheckOptions {
   readonly report: Report;
   /** The log is read up to its revision. */
   readonly head: Head;
-  /** Rows that are to be expected, about. */
-  readonly expectedRows: number;
+  /** How many keys lived at the head's compact revision. */
+  readonly oldKeys: number;
   /** How many keys live at the head. */
   readonly liveKeys: number;
 }
 
 export async function checkHistory(options: HistoryCheckOptions): Promise<HistoryFacts> {
-  const { backend, findings, head, report, expectedRows, liveKeys } = options;
+  const { backend, findings, head, report, oldKeys, liveKeys } = options;
   const check = new HistoryCheck(options);
+  const progress = new HistoryProgress(head, oldKeys);
   const hash = new HashKvSum(backend, head, liveKeys);
   let [rows, bytes] = [0, 0];
   let newest = head;
@@ -59,7 +61,8 @@ export async function checkHistory(options: HistoryCheckOptions): Promise<Histor
       break;
     }
     ({ through: after, head: newest } = page);
-    const fraction = rows / Math.max(1, expectedRows);
+    progress.add(page.rows);
+    const { fraction } = progress;
     report({ what: "checking the history", fraction, revision: after, rows, bytes });
   }
   await check.end(newest.compactRevision);

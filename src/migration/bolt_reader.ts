@@ -59,6 +59,7 @@ export class BoltReader implements Disposable {
   readonly #descriptor: number;
   readonly #meta: Meta;
   #pagesLeft: number;
+  #isClosed = false;
 
   /**
    * @param path for messages; the file is closed with the reader, or when it is none
@@ -227,6 +228,8 @@ export class BoltReader implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     closeSync(this.#descriptor);
   }
 }

@@ -6,6 +6,7 @@ import type { Backend, Head } from "../../backends/contract.ts";
 import { historyPages } from "../mvcc/history_pages.ts";
 import type { StoreState } from "../snapshot/etcd_buckets.ts";
 import { readState } from "../snapshot/store_state.ts";
+import { HistoryProgress, oldKeysOf } from "./history_progress.ts";
 import { unfinishedSource } from "./mark.ts";
 import { MigrationError, type Portion, type Source, type SourceEnd } from "./source.ts";
 
@@ -17,8 +18,7 @@ export class RhinoSource implements Source {
   readonly notes: readonly string[];
   readonly #backend: Backend;
   #end: Head | undefined;
-  #rows = 0;
-  #expectedRows = 0;
+  #progress: HistoryProgress | undefined;
 
   private constructor(backend: Backend, name: string) {
     this.#backend = backend;
@@ -37,7 +37,7 @@ export class RhinoSource implements Source {
   }
 
   get fraction(): number {
-    return this.#expectedRows === 0 ? 0 : Math.min(1, this.#rows / this.#expectedRows);
+    return this.#progress?.fraction ?? 0;
   }
 
   async *portions(): AsyncGenerator<Portion, SourceEnd> {
@@ -45,9 +45,10 @@ export class RhinoSource implements Source {
     for (let round = 0; round < OVERTAKEN_MAX; round++) {
       const state = await readState(this.#backend);
       const { revision } = state.head;
-      this.#expectedRows = this.#rows + await this.#countRows(state.head, after);
+      const progress = new HistoryProgress(state.head, await oldKeysOf(this.#backend, state.head));
+      this.#progress ??= progress;
       for await (const rows of historyPages(this.#backend, { after, upTo: revision })) {
-        this.#rows += rows.length;
+        this.#progress.add(rows);
         yield { rows, leases: [], records: [] };
       }
       // What a compaction took away before it was read is superseded by what is there at that compaction: so the copy is
@@ -63,14 +64,6 @@ export class RhinoSource implements Source {
     throw new MigrationError(
       "the source is compacted faster than it can be read: stop its servers, and try again",
     );
-  }
-
-  /** About: a revision above the compact one has mostly one row. */
-  async #countRows({ revision, compactRevision }: Head, after: number): Promise<number> {
-    if (after > 0 || compactRevision <= 0) return revision - Math.max(after, 1);
-    const all = { start: new Uint8Array(0), end: null };
-    const { count } = await this.#backend.count({ ...all, revision: compactRevision });
-    return count + revision - compactRevision;
   }
 
   async missed(): Promise<string> {

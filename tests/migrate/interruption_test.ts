@@ -6,6 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { Etcdctl } from "../clients/etcdctl.ts";
 import { SavedSnapshot } from "../clients/restored_etcd.ts";
 import { cleanEnv, runRhino, temporaryFolder } from "../cli/rhino_process.ts";
+import { DATABASE_KINDS, sharedDatabase, whyNotShared } from "../cluster/database_kinds.ts";
 import { startEndpoint } from "../support/endpoint.ts";
 import type { EtcdClient } from "../support/etcd_client.ts";
 import { oracleTools, whyNoOracle } from "../support/oracle.ts";
@@ -208,3 +209,36 @@ Deno.test("migrate: a half-done copy does not hide behind a store that was there
   assert.match(await migrateFails(from, to), /is not empty, and nothing was changed/);
   assert.deepEqual(await served(to, ({ client }) => stateOf(client)), before);
 });
+
+for (const kind of DATABASE_KINDS) {
+  const reason = whyNotShared(kind);
+  Deno.test({
+    name: `migrate: a key that ${kind} does not take is told, and what is there is made anew${
+      reason ? ` (ignored: ${reason})` : ""
+    }`,
+    ignore: reason !== undefined,
+    async fn() {
+      await using folder = await temporaryFolder();
+      await using cleanup = new AsyncDisposableStack();
+      const database = await sharedDatabase(kind);
+      cleanup.defer(() => database.drop());
+      const [long, other] = [`${folder.path}/long.db`, `${folder.path}/other.db`];
+      await served(long, async ({ client }) => {
+        await client.kv.put({ key: "a" });
+        await client.kv.put({ key: "k".repeat(5_000) });
+      });
+      await served(other, ({ client }) => fill(client));
+      assert.match(
+        await migrateFails(long, database.url),
+        /revision 3 has a key of 5000 bytes, and the store takes \d+ at most/,
+      );
+      const flags = ["--listen-address=127.0.0.1:0", "--endpoint", database.url];
+      assert.match(
+        (await runRhino({ args: flags })).stderr,
+        /half-done copy of the store .*long\.db/,
+      );
+      await migrateOk(other, database.url);
+      await checkOk(database.url);
+    },
+  });
+}
