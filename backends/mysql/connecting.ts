@@ -9,7 +9,7 @@ import { openSession, type Row, type Session } from "./session.ts";
 import { STATEMENTS } from "./statements.ts";
 
 /** For a row that another transaction holds; less than a call may take. */
-const LOCK_WAIT_S = 5;
+export const LOCK_WAIT_S = 5;
 /** For what is said first on a new connection. */
 const SET_UP_TIMEOUT_MS = 5_000;
 /** The server closes what lies idle for longer; the default of MariaDB and MySQL. */

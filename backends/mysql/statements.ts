@@ -9,6 +9,9 @@
  *
  * Indexes are named where a table is large: InnoDB's statistics are old at times, and a wrong guess reads all of it.
  *
+ * `written_at`, in UTC as every session of ours is, is for people (`views.ts`): the server fills it in, also for a Rhino
+ * that does not know of it.
+ *
  * `:name` is a value (`literals.ts`); `:bound` is the lowest log id above a revision. Keys of a correlated lookup are found
  * by `k = …` alone, and then from the newest backwards, since neither MariaDB nor MySQL uses a bound that changes with each
  * row: so it passes what is newer than the revision. Where a key may have very many versions, the keys are written into
@@ -27,7 +30,7 @@ export const SCHEMA_VERSION = 1;
 export const TABLES: Readonly<Record<string, string>> = {
   rhino_log: `CREATE TABLE IF NOT EXISTS rhino_log (
   id BIGINT NOT NULL PRIMARY KEY, k VARBINARY(3000) NOT NULL, live TINYINT NOT NULL, lease BIGINT NOT NULL,
-  cut INT NOT NULL, size INT NOT NULL, kv LONGBLOB NOT NULL,
+  cut INT NOT NULL, size INT NOT NULL, kv LONGBLOB NOT NULL, written_at DATETIME(3) DEFAULT CURRENT_TIMESTAMP(3),
   KEY rhino_log_key (k, id, live)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC`,
   rhino_tombstone: `CREATE TABLE IF NOT EXISTS rhino_tombstone (
@@ -68,23 +71,6 @@ export const TABLES: Readonly<Record<string, string>> = {
 ) ENGINE = InnoDB`,
 };
 
-/**
- * To read the store with by hand; Rhino does not need them. What follows the value's tag, 0x2a, is its length as a varint.
- */
-export const VIEWS: Readonly<Record<string, string>> = {
-  rhino_kv: `CREATE OR REPLACE VIEW rhino_kv AS
-SELECT CONVERT(k USING utf8mb4) AS \`key\`,
-  CONVERT(SUBSTRING(kv, CASE WHEN size - cut < 130 THEN 3 WHEN size - cut < 16387 THEN 4
-    WHEN size - cut < 2097156 THEN 5 ELSE 6 END + cut) USING utf8mb4) AS \`value\`,
-  id >> 21 AS mod_revision, lease
-FROM rhino_current`,
-  rhino_history: `CREATE OR REPLACE VIEW rhino_history AS
-SELECT id >> 21 AS revision, id & 2097151 AS sub, CONVERT(k USING utf8mb4) AS \`key\`,
-  CASE live WHEN 1 THEN CONVERT(SUBSTRING(kv, CASE WHEN size - cut < 130 THEN 3 WHEN size - cut < 16387 THEN 4
-    WHEN size - cut < 2097156 THEN 5 ELSE 6 END + cut) USING utf8mb4) END AS \`value\`, lease
-FROM rhino_log`,
-};
-
 export const STATEMENTS = {
   // Nothing of the server's or the user's own settings may change what the statements below mean.
   setVariables:
@@ -123,6 +109,13 @@ export const STATEMENTS = {
   checkTables:
     `SELECT 1 FROM rhino_log, rhino_tombstone, rhino_current, rhino_lease, rhino_record, rhino_batch,
     rhino_member, rhino_trim, rhino_settle, rhino_head LIMIT 0`,
+  countViewColumns: `SELECT COUNT(*) FROM information_schema.columns
+    WHERE table_schema = DATABASE() AND table_name IN ('rhino_kv', 'rhino_history')`,
+  // Whoever waits for a table's lock holds up everybody who comes behind.
+  setTableWait: `SET SESSION lock_wait_timeout = :waitS`,
+  // One node of a cluster makes the views, the others see that it does.
+  prepareClaim: `INSERT IGNORE INTO rhino_settle (slot, n) VALUES (-2, 0)`,
+  claimViews: `UPDATE rhino_settle SET n = :columns WHERE slot = -2 AND n < :columns`,
   createTrim: `INSERT IGNORE INTO rhino_trim VALUES (1, -1, 1, 0)`,
   createHead: `INSERT IGNORE INTO rhino_head VALUES (1, 0, 1, -1, 0, 0, x'', :clusterId,
     CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED), 0, :schemaVersion)`,

@@ -11,6 +11,7 @@ import { quoteName, statementsFor } from "./statements.ts";
 
 const TABLES = ["head", "trim", "batch", "log", "current", "lease", "record", "member"]
   .map((name) => `rhino_${name}`);
+const VIEWS = ["rhino_kv", "rhino_history"];
 
 /** The version of the contract that this module was written for. */
 export const contractVersion = 1;
@@ -62,14 +63,16 @@ async function connectFirst(connect: () => Promise<Session>): Promise<Session> {
   }
 }
 
-/** The SQL that `open` would run where there are no tables, for a user that may do so. */
+/** The SQL that `open` would run where tables or views are missing, for a user that may do so. It can be run again. */
 export function schemaSql(endpoint: string): string {
   const settings = parseSettings(endpoint);
-  const { createSchema, createTables } = statementsFor(settings.schema);
+  const { createSchema, createTables, addTimes, createViews } = statementsFor(settings.schema);
   return [
     "BEGIN",
     createSchema.replace("CREATE SCHEMA", "CREATE SCHEMA IF NOT EXISTS"),
     createTables,
+    addTimes,
+    createViews,
     ...grantsFor(settings),
     "COMMIT",
     "",
@@ -84,5 +87,6 @@ function grantsFor({ schema, user }: Settings): string[] {
     `GRANT SELECT, INSERT, UPDATE, DELETE ON ${
       TABLES.map((table) => `${inSchema}.${table}`).join(", ")
     } TO ${to}`,
+    `GRANT SELECT ON ${VIEWS.map((view) => `${inSchema}.${view}`).join(", ")} TO ${to}`,
   ];
 }

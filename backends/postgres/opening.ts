@@ -1,10 +1,13 @@
 /** From a connection to a store of ours in its schema, or to one clear line that says why not. */
 
+import { Buffer } from "node:buffer";
 import { BackendError, type OpenOptions } from "../contract.ts";
 import { openInTime } from "../sql/opening_time.ts";
 import { oneLine } from "../sql/reasons.ts";
+import { decodeInt } from "./decoding.ts";
 import { sqlStateOf } from "./errors.ts";
 import type { Session } from "./session.ts";
+import { VIEW_COLUMNS } from "./views.ts";
 
 /** Counts changes of the schema; what `createHead` writes. */
 const SCHEMA_VERSION = 1;
@@ -23,7 +26,9 @@ export async function openStore(
   try {
     return await openInTime(session, async () => {
       if (!await hasTables(session, schema)) await createTables(session, { schema, options });
-      return await readStore(session, options);
+      const store = await readStore(session, options);
+      await ensureViews(session, { schema, options });
+      return store;
     });
   } catch (error) {
     if (error instanceof BackendError) throw error;
@@ -54,6 +59,7 @@ async function createTables(
     if (row === undefined) await session.script("createSchema");
     if (row === undefined || row[0] === null) {
       await session.script("createTables");
+      await session.script("createViews");
       options.log("info", "tables created in PostgreSQL", { schema });
     }
     await session.script("commit");
@@ -61,6 +67,43 @@ async function createTables(
     await session.script("rollback").catch(() => session.distrust());
     throw error;
   }
+}
+
+/** Nothing depends on the views: without them, or with those of an older Rhino, the store opens all the same. */
+async function ensureViews(
+  session: Session,
+  { schema, options }: { readonly schema: string; readonly options: OpenOptions },
+): Promise<void> {
+  if (await hasViews(session, schema)) return;
+  let reason = "--no-create is set";
+  if (options.createSchema) {
+    try {
+      await session.script("beginCreation");
+      await session.script("hurry");
+      if (!await hasViews(session, schema)) {
+        await session.script("addTimes");
+        await session.script("createViews");
+      }
+      await session.script("commit");
+      return;
+    } catch (error) {
+      reason = oneLine(error);
+      await session.script("rollback").catch(() => session.distrust());
+    }
+  }
+  options.log(
+    "info",
+    "the views for reading with SQL are missing: run what --print-schema prints",
+    {
+      schema,
+      reason,
+    },
+  );
+}
+
+async function hasViews(session: Session, schema: string): Promise<boolean> {
+  const [row] = await session.rows("countViewColumns", [schema], 1);
+  return decodeInt(row?.[0] ?? Buffer.alloc(8)) >= VIEW_COLUMNS;
 }
 
 async function readStore(session: Session, options: OpenOptions): Promise<OpenedStore> {

@@ -8,6 +8,7 @@
  */
 
 import { SCHEMA_SQL } from "./schema.ts";
+import { VIEWS_SQL, WRITTEN_AT_SQL } from "./views.ts";
 
 /** Bits of a log id that number the changes within a revision. The texts below repeat it as a literal. */
 export const SUB_BITS = 21;
@@ -258,6 +259,13 @@ const TEXTS = {
   beginCreation: `BEGIN; SELECT pg_advisory_xact_lock(7521961703208546)`,
   createSchema: SCHEMA_SQL.namespace,
   createTables: SCHEMA_SQL.tables,
+  countViewColumns: `SELECT count(*) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = $1::text AND c.relname IN ('rhino_kv', 'rhino_history') AND c.relkind = 'v' AND a.attnum > 0`,
+  // Whoever waits for a table's lock holds up everybody who comes behind.
+  hurry: `SET LOCAL lock_timeout = '2s'`,
+  addTimes: WRITTEN_AT_SQL,
+  createViews: VIEWS_SQL,
   createHead:
     `INSERT INTO s.rhino_head (only_row, idx, revision, compact_revision, records_idx, leases_idx, batch_id,
       cluster_id, appended_at, lease_pause, schema_version)

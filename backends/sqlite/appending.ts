@@ -17,7 +17,7 @@ export function writeBatch(
   assert.ok(head.revision >= base.revision, "the revision never goes back");
   assert.ok(head.compactRevision >= base.compactRevision, "the compact revision never goes back");
   inWriteTransaction(database, ({ query }) => {
-    writeRows(database, { rows: batch.rows, head: base });
+    writeRows(database, { rows: batch.rows, head: base, writtenAtMs: time.appendedAtMs });
     writeLeases(database, batch, time.appendedAtMs - time.pauseMs);
     for (const { name, value } of batch.records) {
       if (value === null) query.deleteRecord.run(name);
@@ -38,7 +38,11 @@ export function writeBatch(
 
 function writeRows(
   { query }: Database,
-  { rows, head }: { rows: readonly LogRow[]; head: Head },
+  { rows, head, writtenAtMs }: {
+    readonly rows: readonly LogRow[];
+    readonly head: Head;
+    readonly writtenAtMs: number;
+  },
 ): void {
   if (rows.length === 0) return;
   let tombstones = 0;
@@ -47,7 +51,8 @@ function writeRows(
     if (row.tombstone) tombstones++;
     const lease = row.lease === 0n ? 0 : row.lease;
     const live = row.tombstone ? 0 : 1;
-    query.insertLog.run(row.revision, row.sub, row.key, live, lease, row.metaSize, row.kv);
+    const { revision, sub, key, metaSize, kv } = row;
+    query.insertLog.run(revision, sub, key, live, lease, metaSize, kv, writtenAtMs);
   }
   if (tombstones < rows.length) query.makeCurrent.run(head.revision);
   if (tombstones > 0) query.dropDeleted.run(head.revision);

@@ -44,7 +44,7 @@ import type { Tuning } from "./tuning.ts";
 const KEY_SIZE_MAX = 16 * 1024 * 1024;
 
 /** Pages of every database besides those of its tables and indexes: the schema, and where vacuuming keeps its map. */
-const FIXED_PAGES = 2;
+const FIXED_PAGES = 7;
 
 /** Databases whose disk failed: kept from the garbage collector, which would close them, and locked until the process ends. */
 const ABANDONED: OpenedDatabase[] = [];

@@ -9,11 +9,12 @@ import { makeFolder, syncFolder } from "./folders.ts";
 import { lockForServer, type ServerLock } from "./lock.ts";
 import { readStoredHead, type StoredHead } from "./reading.ts";
 import { MIGRATIONS, SCHEMA } from "./statements.ts";
+import { VIEWS } from "./views.ts";
 
 /** "RHNO"; written into the file's header, so that `file` and we can tell whose it is. */
 const APPLICATION_ID = 0x52484e4f;
 /** Counts changes of the schema. */
-const SCHEMA_VERSION = 2;
+const SCHEMA_VERSION = 3;
 /** For another process that reads the file, such as a backup; the wait blocks the event loop. */
 const BUSY_TIMEOUT_MS = 250;
 const CACHE_KIB = 32 * 1024;
@@ -99,6 +100,7 @@ function prepareDatabase(database: Database, options: OpenOptions): void {
   database.query.beginWrite.run();
   if (isEmpty) create(database, options);
   else migrate(database);
+  makeViews(database, options);
   database.query.commit.run();
 }
 
@@ -121,6 +123,20 @@ function migrate(database: Database): void {
     if (statements === undefined) throw new Error(`its schema ${version} is unknown`);
     database.exec(statements);
     database.exec(`PRAGMA user_version = ${version + 1}`);
+  }
+}
+
+/** Makes the views where they are missing or another Rhino's. Nothing depends on them. */
+function makeViews(database: Database, { log }: OpenOptions): void {
+  for (const [name, text] of Object.entries(VIEWS)) {
+    const [stored] = database.query.readView.get<[string]>(name) ?? [];
+    if (stored === text) continue;
+    try {
+      database.exec(`DROP VIEW IF EXISTS ${name}`);
+      database.exec(text);
+    } catch (error) {
+      log("info", "a view for reading by hand cannot be made", { name, reason: reasonOf(error) });
+    }
   }
 }
 

@@ -6,6 +6,7 @@
  * `current` holds each live key's newest version: a list is then one walk over one table. `size` is its kv's length. A
  * small kv stands there whole. Of a larger one only what is in front of the value does, and the rest is one seek away, in
  * the log by `id`: where a row is longer than a quarter of a page, SQLite reads all of it for each comparison of its key.
+ * `written_at`, in milliseconds since the epoch, is for people (`views.ts`); what was written before schema 3 has none.
  */
 
 /** Bits of a log id that number the changes within a revision. The texts below repeat it as a literal. */
@@ -16,7 +17,7 @@ export const SUBS_MAX = 2 ** SUB_BITS;
 export const SCHEMA = `
   CREATE TABLE log (
     id INTEGER PRIMARY KEY, key BLOB NOT NULL, live INTEGER NOT NULL, lease INTEGER NOT NULL,
-    meta_size INTEGER NOT NULL, kv BLOB NOT NULL
+    meta_size INTEGER NOT NULL, kv BLOB NOT NULL, written_at INTEGER
   ) STRICT;
   CREATE INDEX log_key ON log (key);
   CREATE INDEX log_tombstone ON log (key) WHERE live = 0;
@@ -40,6 +41,7 @@ export const MIGRATIONS: Readonly<Record<number, string>> = {
   1: `ALTER TABLE head ADD COLUMN records_idx INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE head ADD COLUMN leases_idx INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE head ADD COLUMN lease_pause INTEGER NOT NULL DEFAULT 0;`,
+  2: `ALTER TABLE log ADD COLUMN written_at INTEGER;`,
 };
 
 export const STATEMENTS = {
@@ -54,11 +56,12 @@ export const STATEMENTS = {
     FROM head`,
   isKine: `SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'kine'`,
   readClusterId: `SELECT cluster_id FROM head`,
+  readView: `SELECT sql FROM sqlite_schema WHERE type = 'view' AND name = ?`,
   moveHead:
     `UPDATE head SET idx = ?, revision = ?, compact_revision = ?, records_idx = ?, leases_idx = ?, batch_id = ?,
       appended_at = ?, lease_pause = ?`,
 
-  insertLog: `INSERT INTO log VALUES ((?1 << 21) | ?2, ?3, ?4, ?5, ?6, ?7)`,
+  insertLog: `INSERT INTO log VALUES ((?1 << 21) | ?2, ?3, ?4, ?5, ?6, ?7, ?8)`,
   // What the log got above a revision becomes current, in order, so that the last row of each key stands.
   // `frame` goes in front of a kv in a packed page: the byte 0x12 and the kv's length as a varint. The longest row that is
   // read at once has 1,002 bytes (of a page of 4,096), some 40 of them besides key and kv.

@@ -10,6 +10,8 @@ const RUN_MS_MAX = 30_000;
 
 export interface RunOptions {
   readonly args: readonly string[];
+  /** What stands before the arguments, instead of this Deno with the rights of `deno task start`. */
+  readonly command?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** Default: the repository. */
   readonly cwd?: string;
@@ -29,10 +31,17 @@ export function cleanEnv(env: Readonly<Record<string, string>> = {}): Record<str
   return { ...Object.fromEntries(inherited), NO_COLOR: "1", ...env };
 }
 
+function commandLine({ args, command }: RunOptions): [executable: string, args: string[]] {
+  const [executable, ...before] = command ?? [Deno.execPath(), ...denoArgs()];
+  return [executable ?? "", [...before, ...args]];
+}
+
 /** Runs Rhino until it ends by itself. */
-export async function runRhino({ args, env, cwd = ROOT }: RunOptions): Promise<RunResult> {
-  const output = await new Deno.Command(Deno.execPath(), {
-    args: denoArgs(args),
+export async function runRhino(options: RunOptions): Promise<RunResult> {
+  const { env, cwd = ROOT } = options;
+  const [executable, args] = commandLine(options);
+  const output = await new Deno.Command(executable, {
+    args,
     cwd,
     env: cleanEnv(env),
     clearEnv: true,
@@ -56,9 +65,11 @@ export class RhinoProcess implements AsyncDisposable {
   /** Lines of standard error so far. */
   readonly lines: string[] = [];
 
-  constructor({ args, env, cwd = ROOT }: RunOptions) {
-    this.#child = new Deno.Command(Deno.execPath(), {
-      args: denoArgs(args),
+  constructor(options: RunOptions) {
+    const { env, cwd = ROOT } = options;
+    const [executable, args] = commandLine(options);
+    this.#child = new Deno.Command(executable, {
+      args,
       cwd,
       env: cleanEnv(env),
       clearEnv: true,

@@ -9,7 +9,7 @@ import { eventually } from "../support/polling.ts";
 import { serviceTest, type ServiceTestContext } from "../support/service_case.ts";
 import { PATRONI_TTL_S, PatroniMember } from "./patroni/patroni_member.ts";
 import { patroniPython } from "./patroni/patroni_python.ts";
-import { whyNoPython } from "./python/python_environment.ts";
+import { whyNoPython } from "../support/python_environment.ts";
 
 /** A cluster has to be made, or a primary to be missed for its whole time to live. */
 const PATIENCE = { timeoutMs: 60_000 };

@@ -7,7 +7,8 @@ import {
   type ServiceTestContext,
   type ServiceTestOptions,
 } from "../support/service_case.ts";
-import { pythonBin, whyNoPython } from "./python/python_environment.ts";
+import { pythonBin } from "./python/python_environment.ts";
+import { whyNoPython } from "../support/python_environment.ts";
 
 /** The slowest part waits a second for a lock; the rest is asking. */
 const PROGRAM_MS_MAX = 60_000;

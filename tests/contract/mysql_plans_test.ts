@@ -32,7 +32,7 @@ const VALUES: Readonly<Record<string, SqlValues>> = {
   ...{ afterId: boundAbove(5_000), position: boundAbove(5_000), last: boundAbove(6_000) },
   ...{ targetId: BOUND, target: 1, done: 1, gapMs: 1_000, index: 9, revision: 9 },
   ...{ compactRevision: 9, recordsIndex: 9, leasesIndex: 9, batchId: "x", baseIndex: 8 },
-  ...{ baseBatchId: "y" },
+  ...{ baseBatchId: "y", columns: 25 },
 };
 
 function key(at: number): Uint8Array {

@@ -15,12 +15,12 @@ const KEYS = 20_000;
 
 /** Each key once, a quarter of them again, and as many others deleted. */
 const FILL = `
-  INSERT INTO rhino_log SELECT n::bigint << 21, 0, 40, true, convert_to('/key/' || n, 'UTF8'), decode(repeat('12', 300), 'hex')
+  INSERT INTO rhino_log (id, lease, cut, live, key, kv) SELECT n::bigint << 21, 0, 40, true, convert_to('/key/' || n, 'UTF8'), decode(repeat('12', 300), 'hex')
     FROM generate_series(2, ${KEYS}) n;
   INSERT INTO rhino_current (id, lease, cut, key, kv) SELECT id, CASE WHEN id % 100 = 0 THEN 7 ELSE 0 END, cut, key, kv FROM rhino_log;
-  INSERT INTO rhino_log SELECT ((n + ${KEYS})::bigint << 21), 0, 40, true, convert_to('/key/' || n, 'UTF8'), decode(repeat('12', 300), 'hex')
+  INSERT INTO rhino_log (id, lease, cut, live, key, kv) SELECT ((n + ${KEYS})::bigint << 21), 0, 40, true, convert_to('/key/' || n, 'UTF8'), decode(repeat('12', 300), 'hex')
     FROM generate_series(2, ${KEYS}, 4) n;
-  INSERT INTO rhino_log SELECT ((n + 2 * ${KEYS})::bigint << 21), 0, 40, false, convert_to('/gone/' || n, 'UTF8'), decode('1200', 'hex')
+  INSERT INTO rhino_log (id, lease, cut, live, key, kv) SELECT ((n + 2 * ${KEYS})::bigint << 21), 0, 40, false, convert_to('/gone/' || n, 'UTF8'), decode('1200', 'hex')
     FROM generate_series(2, ${KEYS}, 4) n;
   INSERT INTO rhino_lease SELECT n, 60, n FROM generate_series(1, ${KEYS}) n;
   INSERT INTO rhino_record SELECT convert_to('auth/' || n, 'UTF8'), 'x' FROM generate_series(1, ${KEYS}) n;

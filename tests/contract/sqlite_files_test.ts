@@ -120,7 +120,7 @@ Deno.test("sqlite: a database of a newer Rhino is refused", () =>
     const path = `${folder}/state.db`;
     await (await openBackend({ endpoint: path }, OPEN_OPTIONS)).close();
     makeDatabase(path, "PRAGMA user_version = 99");
-    await assertUnusable(path, /it was written by a newer Rhino \(schema 99, here 2\)$/);
+    await assertUnusable(path, /it was written by a newer Rhino \(schema 99, here 3\)$/);
   }));
 
 Deno.test("sqlite: a database of the first schema is brought up to date", () =>
@@ -130,8 +130,11 @@ Deno.test("sqlite: a database of the first schema is brought up to date", () =>
     const { head } = batchAt(await first.head());
     await first.append({ ...batchAt(await first.head()), head });
     await first.close();
-    const columns = ["records_idx", "leases_idx", "lease_pause"];
-    const drops = columns.map((column) => `ALTER TABLE head DROP COLUMN ${column};`);
+    const drops = ["rhino_kv", "rhino_history"].map((view) => `DROP VIEW ${view};`);
+    for (const column of ["records_idx", "leases_idx", "lease_pause"]) {
+      drops.push(`ALTER TABLE head DROP COLUMN ${column};`);
+    }
+    drops.push("ALTER TABLE log DROP COLUMN written_at;");
     makeDatabase(path, `${drops.join("\n")} PRAGMA user_version = 1`);
     const backend = await openBackend({ endpoint: path }, OPEN_OPTIONS);
     assert.deepEqual(await backend.head(), head);

@@ -16,6 +16,8 @@ const WALKS: Readonly<Record<string, readonly string[]>> = {
   isKine: ["sqlite_schema"],
   // A row for each table and index.
   rootPages: ["sqlite_schema"],
+  // As many, when the store is opened.
+  readView: ["sqlite_schema"],
   // All of them change.
   extendLeases: ["lease"],
   // In the order of the index, up to the limit.

@@ -34,7 +34,7 @@ type Target = (place: RunPlace, cleanup: AsyncDisposableStack) => Launch | Promi
 const TARGETS = {
   etcd: launchEtcd,
   memory: rhinoOn(() => "memory://"),
-  sqlite: rhinoOn(({ dir }) => `sqlite://${dir}/state.db`),
+  sqlite: rhinoOn(({ dir, databaseUrl }) => databaseUrl ?? `sqlite://${dir}/state.db`),
   postgres: rhinoOnDatabase(postgresDatabase),
   mysql: rhinoOnDatabase(mysqlDatabase),
 } satisfies Record<string, Target>;

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** Not written by us, or not to be committed. */
-const FOREIGN = new Set([".git", ".cache", "node_modules", "db", "coverage"]);
+const FOREIGN = new Set([".git", ".cache", "node_modules", "db", "coverage", "dist"]);
 
 /** One `import` or `export … from` of another file of the repository. */
 export interface Import {
