@@ -18,6 +18,7 @@ import { createMetrics } from "./metrics/metrics.ts";
 import type { Recorders } from "./metrics/recorders.ts";
 import type { MetricsSources } from "./metrics/sources.ts";
 import { abandonCommand } from "./mvcc/commands.ts";
+import { refuseUnfinished } from "./migration/mark.ts";
 import { Downgrade } from "./mvcc/downgrade.ts";
 import { Store } from "./mvcc/store.ts";
 import { ClientRequests } from "./services/client_requests.ts";
@@ -45,6 +46,7 @@ export type Engine = Awaited<ReturnType<typeof startEngine>>;
 export async function startEngine(options: EngineOptions) {
   const { backend, listening, config, log, recorders, now = processNow } = options;
   await using started = new AsyncDisposableStack();
+  await refuseUnfinished(backend);
   const store = started.use(
     await Store.open({ backend, now: processNow, log, observe: recorders.commits }),
   );

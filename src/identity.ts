@@ -4,7 +4,7 @@ import { createHash, randomBytes } from "node:crypto";
 import type { Command } from "./mvcc/read_set.ts";
 import type { Store } from "./mvcc/store.ts";
 
-const TERM_RECORD = "term";
+export const TERM_RECORD = "term";
 
 export interface MemberNaming {
   readonly clusterId: bigint;

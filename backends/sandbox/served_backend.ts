@@ -90,6 +90,9 @@ export class ServedBackend {
 
   async #open({ endpoint, options }: StoreArgument): Promise<Parcel> {
     const backend = await this.#module.open(endpoint, this.#optionsOf(options));
+    if (typeof backend?.capabilities !== "object") {
+      throw new TypeError("open resolved to something that is no backend: it has no capabilities");
+    }
     this.#backend = backend;
     const { exclusive, keySizeMax, batchRowsMax, isEphemeral = false } = backend.capabilities;
     const opened: Opened = {

@@ -84,6 +84,35 @@ export const SUBCOMMANDS = {
       },
     ],
   },
+  migrate: {
+    operands: ["FROM", "[TO]"],
+    help:
+      "Copy FROM into the new store TO (or the one of `--endpoint`), read it back, and print one line with what it holds. " +
+      "FROM is a store of Rhino's, a snapshot of etcd (a file), the URL of a running etcd, or a database of kine's. " +
+      "See docs/migrating.md.",
+    flags: [
+      {
+        name: "source",
+        placeholder: "KIND",
+        help: "What FROM is: `rhino`, `etcd` or `kine`. Default: found out by looking at it.",
+      },
+      { name: "user", placeholder: "NAME:PASSWORD", help: "Who to log in as at a running etcd." },
+      {
+        name: "cacert",
+        placeholder: "PATH",
+        help: "Authority of its certificate; without it, the system's.",
+      },
+      { name: "cert", placeholder: "PATH", help: "Certificate to show to it." },
+      { name: "key", placeholder: "PATH", help: "Its key." },
+    ],
+  },
+  check: {
+    operands: ["[STORE]"],
+    help:
+      "Read all of STORE (or the store of `--endpoint`) and tell what in it does not hold, a line each; end with code 0 if " +
+      "all does and 1 if not. On a shared database servers may run meanwhile. See docs/migrating.md.",
+    flags: [],
+  },
 } as const satisfies Readonly<Record<string, Subcommand>>;
 
 export type SubcommandName = keyof typeof SUBCOMMANDS;

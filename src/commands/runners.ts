@@ -9,6 +9,8 @@ const RUNNERS: Readonly<Record<SubcommandName, () => Promise<{ readonly run: Run
   conformance: () => import("./conformance.ts"),
   health: () => import("./health.ts"),
   permissions: () => import("./permissions.ts"),
+  migrate: () => import("./migrate.ts"),
+  check: () => import("./check.ts"),
   status: () => import("./status.ts"),
 };
 

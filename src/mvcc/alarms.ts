@@ -17,7 +17,8 @@ export interface AlarmMember {
 }
 
 export const ALARM_RECORD_PREFIX = "alarm/";
-const ACTIVE = new Uint8Array([1]);
+/** What is kept under it. */
+export const ACTIVE_ALARM = new Uint8Array([1]);
 
 export class Alarms {
   readonly #active = new Map<string, AlarmMember>();
@@ -56,12 +57,12 @@ export class Alarms {
 
   /** Raises an alarm; answers it also if it was active already. */
   activate(member: AlarmMember): Command<readonly AlarmMember[]> {
-    const name = recordName(member);
+    const name = alarmRecordName(member);
     return {
       bytes: 0,
       reads: (need) => need.records.add(name),
       apply(view) {
-        if (view.record(name) === null) view.setRecord(name, ACTIVE);
+        if (view.record(name) === null) view.setRecord(name, ACTIVE_ALARM);
         return [member];
       },
     };
@@ -69,7 +70,7 @@ export class Alarms {
 
   /** Takes an alarm back; answers it if it was active. */
   deactivate(member: AlarmMember): Command<readonly AlarmMember[]> {
-    const name = recordName(member);
+    const name = alarmRecordName(member);
     return {
       bytes: 0,
       reads: (need) => need.records.add(name),
@@ -82,7 +83,8 @@ export class Alarms {
   }
 }
 
-function recordName({ memberId, alarm }: AlarmMember): string {
+/** The name under which an alarm is kept. */
+export function alarmRecordName({ memberId, alarm }: AlarmMember): string {
   return `${ALARM_RECORD_PREFIX}${alarm}/${memberId.toString(16)}`;
 }
 

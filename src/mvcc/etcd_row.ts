@@ -1,6 +1,6 @@
 /** A row of the history as etcd's own database has it: what HashKV covers, and what a snapshot holds. */
 import { Buffer } from "node:buffer";
-import type { HistoryRow } from "../../backends/contract.ts";
+import type { LogRow } from "../../backends/contract.ts";
 import { Bytes, varintSize, varintSize64 } from "../wire/bytes.ts";
 import { parseKv, withoutValue } from "./stored_kv.ts";
 
@@ -8,7 +8,7 @@ const SEPARATOR = 0x5f; // "_"
 const TOMBSTONE = 0x74; // "t"
 
 /** etcd's key of a row: revision and place, big endian, with a mark for tombstones. */
-export function etcdRowKey({ revision, sub, tombstone }: HistoryRow): Buffer {
+export function etcdRowKey({ revision, sub, tombstone }: LogRow): Buffer {
   const key = revisionKey({ revision, sub, size: tombstone ? 18 : 17 });
   if (tombstone) key[17] = TOMBSTONE;
   return key;
@@ -32,7 +32,7 @@ function writeNumber(buffer: Buffer, value: number, at: number): void {
 }
 
 /** etcd's value of a row: the encoded KeyValue with fields in the order of their numbers; a tombstone's has only the key. */
-export function etcdRowValue({ kv, key, tombstone, lease }: HistoryRow): Uint8Array {
+export function etcdRowValue({ kv, key, tombstone, lease }: LogRow): Uint8Array {
   if (tombstone) return keyOnly(key);
   // Without a lease the stored order is the order of the field numbers.
   return lease === 0n ? kv : leaseLast(kv, lease);

@@ -168,7 +168,7 @@ function writeNumber64(buffer: Buffer, value: number, at: number): void {
 }
 
 /** FNV-1a of 64 bits. */
-function fnv1a(bytes: Uint8Array): bigint {
+export function fnv1a(bytes: Uint8Array): bigint {
   let hash = 0xcbf29ce484222325n;
   for (const byte of bytes) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
   return hash;

@@ -33,7 +33,7 @@ type Entry = readonly [key: Uint8Array, value: Uint8Array];
 export type Buckets = ReadonlyMap<string, readonly Entry[]>;
 
 /** What records of the auth service are called. */
-const AUTH = {
+export const AUTH = {
   enabled: "auth/enabled",
   revision: "auth/revision",
   userPrefix: "auth/user/",

@@ -5,17 +5,13 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Backend } from "../../backends/contract.ts";
 import { EtcdError } from "../errors.ts";
-import {
-  LEASES_LISTED_MAX,
-  RANGE_RESTARTS_MAX,
-  SNAPSHOT_STATE_READS_MAX,
-  SNAPSHOT_WRITE_BYTES,
-} from "../limits.ts";
+import { RANGE_RESTARTS_MAX, SNAPSHOT_WRITE_BYTES } from "../limits.ts";
 import { etcdRowKey, etcdRowValue } from "../mvcc/etcd_row.ts";
 import { historyPages } from "../mvcc/history_pages.ts";
 import type { Store } from "../mvcc/store.ts";
 import { BoltFile, type BoltOutput } from "./bolt_file.ts";
 import { type ClusterFacts, smallBuckets, type StoreState } from "./etcd_buckets.ts";
+import { readState } from "./store_state.ts";
 import { TemporaryFile } from "./temporary_file.ts";
 
 export interface SnapshotterOptions {
@@ -81,21 +77,6 @@ export class Snapshotter {
     }
     throw new EtcdError("timeout");
   }
-}
-
-/** Leases and records of one moment, though each is read by a question of its own. */
-async function readState(backend: Backend): Promise<StoreState> {
-  for (let attempt = 0; attempt < SNAPSHOT_STATE_READS_MAX; attempt++) {
-    const [{ head, leases }, { head: other, records }] = await Promise.all([
-      backend.leases(LEASES_LISTED_MAX),
-      backend.records(""),
-    ]);
-    const newer = head.index > other.index ? head : other;
-    const isSame = newer.leasesIndex === head.leasesIndex &&
-      newer.recordsIndex === other.recordsIndex;
-    if (isSame) return { head: newer, leases, records: new Map(records) };
-  }
-  throw new EtcdError("timeout");
 }
 
 interface Contents {

@@ -7,4 +7,15 @@ export interface Exemption {
   readonly reason: string;
 }
 
-export const EXEMPTIONS: readonly Exemption[] = [];
+export const EXEMPTIONS: readonly Exemption[] = [
+  {
+    rule: "layers",
+    subject: "src/migration/kine/mysql_reader.ts",
+    reason: "a database of kine's is named, and reached, as a store in one is",
+  },
+  {
+    rule: "layers",
+    subject: "src/migration/kine/postgres_reader.ts",
+    reason: "a database of kine's is named, and reached, as a store in one is",
+  },
+];

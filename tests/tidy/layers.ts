@@ -39,6 +39,33 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/compaction/": ENGINE,
   "src/snapshot/": ENGINE,
 
+  // What comes in from elsewhere, and what looks at a whole store.
+  "src/migration/": [
+    ...ENGINE,
+    "gen/",
+    "backends/registry.ts",
+    "src/identity.ts",
+    "src/snapshot/",
+  ],
+  // A database of kine's is reached as a store in one is.
+  "src/migration/kine/": [
+    CONTRACT,
+    ...BASE,
+    "src/mvcc/stored_kv.ts",
+    "src/migration/source.ts",
+    "backends/sql/",
+    "backends/postgres/",
+    "backends/mysql/",
+  ],
+  "src/checking/": [
+    ...ENGINE,
+    "gen/",
+    "src/auth/state.ts",
+    "src/identity.ts",
+    "src/migration/",
+    "src/snapshot/",
+  ],
+
   // The server as its own client.
   "src/concurrency/": [...BASE, "gen/", "src/transport/"],
 
