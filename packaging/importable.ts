@@ -32,7 +32,8 @@ const PACKAGES = Object.entries(project.imports)
  * @throws {Error} for a package that deno.json does not have
  */
 export function withPackagesInFull(text: string, path: string): string {
-  const specifier = /^((?:import|export|\})(?:[^"\n]*\sfrom)?\s+"|(?!\s*(?:\*|\/\/)).*\bimport\(")([^"]+)"/gm;
+  const specifier =
+    /^((?:import|export|\})(?:[^"\n]*\sfrom)?\s+"|(?!\s*(?:\*|\/\/)).*\bimport\(")([^"]+)"/gm;
   return text.replaceAll(specifier, (whole, before: string, name: string) => {
     if (/^(\.|node:|npm:)/.test(name)) return whole;
     const found = PACKAGES.find(([known]) => name === known || name.startsWith(`${known}/`));
