@@ -88,9 +88,11 @@ export function prepareRhino(store: StoreName): Contender {
   };
 }
 
-/** The task `start` of deno.json with paths that hold from anywhere. */
+/** What the task `start` of deno.json runs in the end, with paths that hold from anywhere. */
 export function startCommand(): Launch {
-  const [program, verb, ...rest] = project.tasks.start.command.split(" ");
+  const command = project.tasks.start.command.split(" && ").at(-1) ?? "";
+  // The task's own copy of the lock file is for modules of somebody else.
+  const [program, verb, ...rest] = command.split(" ").filter((word) => !word.startsWith("--lock="));
   const main = rest.pop();
   if (program !== "deno" || verb !== "run" || main === undefined) {
     throw new Error(`Cannot start Rhino: the task is not "deno run … MAIN"`);

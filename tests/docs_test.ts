@@ -9,7 +9,13 @@ import assert from "node:assert/strict";
 import { statSync } from "node:fs";
 import project from "../deno.json" with { type: "json" };
 import { type Block, blocksOf } from "./docs/blocks.ts";
-import { DOCUMENTED_DATABASES, runPrograms, runSession, startInCheckout } from "./docs/session.ts";
+import {
+  DOCUMENTED_DATABASES,
+  runInCheckout,
+  runPrograms,
+  runSession,
+  startInCheckout,
+} from "./docs/session.ts";
 import { missingFor } from "./support/databases/installed.ts";
 import { whyNoMysql, whyNoPostgres } from "./support/databases/shared_database.ts";
 import { whyNoOracle } from "./support/oracle.ts";
@@ -67,6 +73,20 @@ Deno.test("README.md: the command that starts Rhino does", async () => {
   const [block] = blocksOf("README.md").filter(({ text }) => text.endsWith(" task start"));
   assert.ok(block !== undefined);
   await startInCheckout(block.text);
+});
+
+Deno.test("docs/getting-started.md: the task makes a command with the rights of the task start", async () => {
+  const root = await Deno.makeTempDir({ prefix: "rhino-test-docs-" });
+  try {
+    await runInCheckout(Deno.execPath(), ["task", "-q", "install", "--root", root]);
+    const version = await runInCheckout(`${root}/bin/rhino`, ["--version"]);
+    assert.ok(version.endsWith(`rhino Version: ${project.version}\n`), version);
+    const { allow } = project.permissions.serve.env;
+    const script = await Deno.readTextFile(`${root}/bin/rhino`);
+    assert.ok(script.includes(`--allow-env=${allow.join()}`), script);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
 });
 
 Deno.test("documents name only tasks that exist, and the Deno that .ci/run uses", () => {

@@ -1,6 +1,7 @@
 /** Runs what a document tells to run: its commands as one session, its programs one by one. */
 
 import assert from "node:assert/strict";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import project from "../../deno.json" with { type: "json" };
 import { RedisServer } from "../support/databases/redis_server.ts";
@@ -46,6 +47,22 @@ export async function runSession(path: string): Promise<void> {
       `${path}:${line}: ${command}\nprinted (code ${ran.code}):\n${ran.output}\nand shown is:\n${shown}`,
     );
   }
+}
+
+/** Runs a program in the checkout, and answers what it wrote. */
+export async function runInCheckout(program: string, args: readonly string[]): Promise<string> {
+  // The command that is made calls Deno by its name.
+  const PATH = `${dirname(Deno.execPath())}:${Deno.env.get("PATH")}`;
+  const output = await new Deno.Command(program, {
+    args: [...args],
+    cwd: ROOT,
+    env: { NO_COLOR: "1", PATH },
+    stdin: "null",
+    signal: AbortSignal.timeout(PROGRAM_MS_MAX),
+  }).output();
+  const text = new TextDecoder().decode(output.stdout);
+  assert.equal(output.code, 0, text + new TextDecoder().decode(output.stderr));
+  return text;
 }
 
 /** Starts a server as a reader does in a checkout, and ends it once it is ready. */
