@@ -8,6 +8,7 @@ import { mysqlDatabase, postgresDatabase } from "../support/databases/shared_dat
 import { connectionTo, queryMariadb } from "../support/databases/mariadb_client.ts";
 import { PostgresServer } from "../support/databases/postgres_server.ts";
 import { testTargets } from "../support/targets.ts";
+import { hashOf, memoryBundle } from "../sandbox/module_server.ts";
 import type { RunOptions } from "../cli/rhino_process.ts";
 import { exercise } from "./exercise.ts";
 import { placeOf, refusals, startRestricted, stop } from "./restricted_server.ts";
@@ -142,6 +143,16 @@ runs("systemd", (folder) => {
       assert.equal(new TextDecoder().decode(bytes), "READY=1\n");
     },
   };
+});
+
+runs("a file whose backend runs in the sandbox", () => ({
+  args: ["--endpoint", "state.db", "--sandbox"],
+}));
+
+runs("somebody else's module, a file with a hash", async (folder) => {
+  const text = await memoryBundle();
+  await Deno.writeTextFile(`${folder}/memory.js`, text);
+  return { args: [`--backend=other=memory.js#${await hashOf(text)}`, "--endpoint=other://"] };
 });
 
 const noCertificates = whyNoCertificates();
