@@ -64,7 +64,8 @@ export class Shell implements AsyncDisposable {
       const end = this.#output.lastIndexOf(`\n${mark} `);
       if (end >= 0 && this.#output.endsWith("\n")) {
         const code = Number(this.#output.slice(end + mark.length + 2));
-        return { output: this.#output.slice(0, end), code: isInterrupted ? 0 : code };
+        const output = withoutDeaths(this.#output.slice(0, end));
+        return { output, code: isInterrupted ? 0 : code };
       }
       if (!isInterrupted && ENDLESS.test(command) && isEnough(this.#output)) {
         isInterrupted = true;
@@ -139,4 +140,9 @@ export class Shell implements AsyncDisposable {
     await this.#reading;
     await this.#stdin.close().catch(() => {});
   }
+}
+
+/** bash tells of servers that were killed when it happens to notice, and a terminal would too. */
+function withoutDeaths(output: string): string {
+  return output.replaceAll(/^bash: line \d+: +\d+ (?:Killed|Terminated) .*\n?/gm, "");
 }

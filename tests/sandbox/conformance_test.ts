@@ -69,14 +69,6 @@ const REOPENING = Object.fromEntries([
 ].map((fact) => [fact, FORGETS]));
 
 testBackend({
-  name: "memory in a sandbox",
-  clock,
-  exclusive: true,
-  createStore: () => storeOf({ endpoint: "memory:", sandbox: true }, () => Promise.resolve()),
-  skips: REOPENING,
-});
-
-testBackend({
   name: "memory as somebody else's module",
   clock,
   exclusive: true,
