@@ -3,6 +3,7 @@
 import { type Endpoint, type EndpointOptions, startEndpoint } from "./endpoint.ts";
 import type { EtcdClient } from "./etcd_client.ts";
 import { bytes } from "./message_init.ts";
+import { targetsFor } from "./protocol_files.ts";
 import { skipOf, type TargetName, testTargets } from "./targets.ts";
 
 export interface ServiceTestOptions extends EndpointOptions {
@@ -61,7 +62,7 @@ export function serviceTest(
 function register(name: string, options: ServiceTestOptions & { readonly run: Run }): void {
   const { run } = options;
   const prefix = `t${++testsRegistered}/`;
-  for (const target of testTargets()) {
+  for (const target of targetsFor(Deno.mainModule, testTargets())) {
     const skip = skipOf(options.skips ?? {}, target);
     Deno.test({
       name: skip === undefined ? `${target}: ${name}` : `${target}: ${name} (skipped: ${skip})`,
