@@ -126,14 +126,19 @@ function removeLeftSocket(path: string): void {
   rmSync(path);
 }
 
-/** A name's, as `listen` would look it up. */
+/** A name's, as `listen` would look it up; the name itself where only `listen` may do that, being for one port. */
 async function addressOf({ host, ...place }: Place): Promise<string> {
   if (place.isUnix) return host;
   try {
     return (await lookup(host)).address;
   } catch (error) {
+    if (isPermitted({ host, ...place })) return host;
     throw error instanceof Error ? bindError(error, { host, ...place }) : error;
   }
+}
+
+function isPermitted(place: Place): boolean {
+  return Deno.permissions.querySync({ name: "net", host: placeText(place) }).state === "granted";
 }
 
 /** Asked first, for what Deno refuses within `listen` nobody can catch. */

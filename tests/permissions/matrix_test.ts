@@ -8,6 +8,7 @@ import { mysqlDatabase, postgresDatabase } from "../support/databases/shared_dat
 import { connectionTo, queryMariadb } from "../support/databases/mariadb_client.ts";
 import { PostgresServer } from "../support/databases/postgres_server.ts";
 import { testTargets } from "../support/targets.ts";
+import { freePort } from "../support/free_port.ts";
 import { hashOf, memoryBundle } from "../sandbox/module_server.ts";
 import type { RunOptions } from "../cli/rhino_process.ts";
 import { exercise } from "./exercise.ts";
@@ -75,6 +76,10 @@ runs("a folder that is a link, and a file that is one", (folder) => {
 
 runs("etcd's way to say where", () => ({
   args: ["--name=n", "--data-dir=d", "--listen-client-urls=http://localhost:0"],
+}));
+
+runs("a name with a port", async () => ({
+  args: [...IN_MEMORY, `--listen-client-urls=http://localhost:${await freePort()}`],
 }));
 
 runs("names, IPv6, and HTTP and metrics at addresses of their own", () => ({
