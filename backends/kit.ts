@@ -6,12 +6,13 @@
  * - Leases: `leaseNowMs`, `timeAfterAppend`, the clock that stands still while no server could renew.
  * - Trimming: `beginTrim`, `isTrimmed`, `isSuperfluous`, `endTrim`, which rows of the log go, step by step.
  * - Lost answers: `slotOf`, `outcomeOf`, `hasBatch`, a ring of the last batch ids.
- * - Other servers: `createAdaptivePoll`, `changes` for a store that tells nobody.
+ * - Other servers: `createWakes`, `changes` for a store that tells of its changes; `createAdaptivePoll`, for one that does
+ *   not; `pause`, which ends with a signal.
  */
 
 export { compareKeys, compareNames, successor } from "./keys.ts";
 export { type LeaseClock, leaseNowMs, type LeaseTime, timeAfterAppend } from "./lease_clock.ts";
-export { type AdaptivePoll, createAdaptivePoll } from "./sql/adaptive_poll.ts";
+export { type AdaptivePoll, createAdaptivePoll, pause } from "./sql/adaptive_poll.ts";
 export {
   BATCH_SLOTS,
   type BatchPlace,
@@ -31,3 +32,4 @@ export {
   type TrimProgress,
   type TrimStep,
 } from "./trimming.ts";
+export { createWakes, type Wakes } from "./wakes.ts";

@@ -18,6 +18,7 @@ import {
   type RangeQuery,
   type TrimQuery,
 } from "../contract.ts";
+import { createWakes } from "../wakes.ts";
 import { historyPage, leaseRows, load, rangePage, recordRows, sizeOf } from "./queries.ts";
 import {
   applyBatch,
@@ -191,22 +192,12 @@ class MemoryBackend implements Backend {
   /** Wakes with each append, one's own as well. */
   async *changes(signal: AbortSignal): AsyncGenerator<void> {
     const end = AbortSignal.any([signal, this.#closed.signal]);
-    let wake = () => {};
-    let hasChanged = false;
-    const listener = () => {
-      hasChanged = true;
-      wake();
-    };
-    this.#store.listeners.add(listener);
-    end.addEventListener("abort", () => wake(), { once: true });
+    const wakes = createWakes(end);
+    this.#store.listeners.add(wakes.wake);
     try {
-      while (!end.aborted) {
-        if (!hasChanged) await new Promise<void>((resolve) => wake = resolve);
-        if (hasChanged && !end.aborted) yield;
-        hasChanged = false;
-      }
+      yield* wakes.iterate();
     } finally {
-      this.#store.listeners.delete(listener);
+      this.#store.listeners.delete(wakes.wake);
     }
   }
 

@@ -6,6 +6,7 @@
 import { BackendError, type OpenOptions } from "../contract.ts";
 import type { AdaptivePoll } from "../sql/adaptive_poll.ts";
 import { pause } from "../sql/adaptive_poll.ts";
+import { createWakes } from "../wakes.ts";
 import type { Session } from "./session.ts";
 import { NAME_BYTES_MAX } from "./settings.ts";
 
@@ -40,27 +41,6 @@ export async function* listenForChanges(
   } finally {
     await listening;
   }
-}
-
-/** Makes an iteration of calls; those that come while the last one is still being dealt with count as one. */
-function createWakes(signal: AbortSignal) {
-  let isAwake = false;
-  let notify = () => {};
-  signal.addEventListener("abort", () => notify(), { once: true });
-  return {
-    wake() {
-      isAwake = true;
-      notify();
-    },
-    async *iterate(): AsyncGenerator<void> {
-      while (!signal.aborted) {
-        if (!isAwake) await new Promise<void>((resolve) => notify = resolve);
-        if (signal.aborted) return;
-        isAwake = false;
-        yield;
-      }
-    },
-  };
 }
 
 interface Listener {

@@ -19,6 +19,7 @@ import {
   type TrimQuery,
   type Turn,
 } from "../contract.ts";
+import { createWakes } from "../wakes.ts";
 import { appendMsMax } from "./call_bounds.ts";
 import {
   checkedCount,
@@ -158,32 +159,19 @@ class WorkerBackend implements Backend {
 
   async *changes(signal: AbortSignal): AsyncGenerator<void> {
     const end = AbortSignal.any([signal, this.#closed.signal]);
-    let wake = () => {};
-    let hasChanged = false;
-    const notify = () => {
-      hasChanged = true;
-      wake();
-    };
+    const { wake, iterate } = createWakes(end);
     const watcher: Watcher = {
       reopened: (link) => {
-        this.#listen(link, notify, end);
+        this.#listen(link, wake, end);
         // What happened meanwhile nobody has told.
-        notify();
+        wake();
       },
     };
-    const stop = () => wake();
-    end.addEventListener("abort", stop, { once: true });
     this.#watchers.add(watcher);
-    if (this.#supervisor.isUp) this.#listen(this.#supervisor.link, notify, end);
+    if (this.#supervisor.isUp) this.#listen(this.#supervisor.link, wake, end);
     try {
-      while (!end.aborted) {
-        if (!hasChanged) await new Promise<void>((resolve) => wake = resolve);
-        if (end.aborted) return;
-        hasChanged = false;
-        yield;
-      }
+      yield* iterate();
     } finally {
-      end.removeEventListener("abort", stop);
       this.#watchers.delete(watcher);
     }
   }

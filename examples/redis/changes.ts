@@ -3,7 +3,7 @@
  * lost and connections break, by asking for the head as well: seldom while messages are heard, else often.
  */
 
-import { type AdaptivePoll, createAdaptivePoll, type Head } from "./kit.ts";
+import { type AdaptivePoll, createAdaptivePoll, createWakes, type Head, pause } from "./kit.ts";
 import type { Connection } from "./link.ts";
 
 /** In front of each question while messages are heard: what a lost one costs at most. */
@@ -52,21 +52,10 @@ interface Parts extends ChangesOptions {
 
 async function* watchChanges(parts: Parts, signal: AbortSignal): AsyncGenerator<void> {
   const end = AbortSignal.any([signal, parts.closed]);
-  let isAwake = false;
-  let notify = () => {};
-  const wake = () => {
-    isAwake = true;
-    notify();
-  };
-  end.addEventListener("abort", () => notify(), { once: true });
+  const { wake, iterate } = createWakes(end);
   const working = [keepPolling(parts, { end, wake }), keepListening(parts, { end, wake })];
   try {
-    while (!end.aborted) {
-      if (!isAwake) await new Promise<void>((resolve) => notify = resolve);
-      if (end.aborted) break;
-      isAwake = false;
-      yield;
-    }
+    yield* iterate();
   } finally {
     await Promise.all(working);
   }
@@ -122,18 +111,4 @@ async function watchOver(connection: Connection, signal: AbortSignal): Promise<v
       clearTimeout(late);
     }
   }
-}
-
-/** Ends earlier if the signal is aborted. */
-function pause(pauseMs: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, pauseMs);
-    signal.addEventListener("abort", end, { once: true });
-  });
 }

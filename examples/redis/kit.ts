@@ -5,8 +5,10 @@ export {
   type AdaptivePoll,
   type BatchPlace,
   createAdaptivePoll,
+  createWakes,
   hasBatch,
   leaseNowMs,
   outcomeOf,
+  pause,
   slotOf,
 } from "@rhino/rhino/kit";

@@ -2,7 +2,7 @@
 
 const CONTRACT = "backends/contract.ts";
 /** What every store stands on. */
-const STORE = [CONTRACT, "backends/lease_clock.ts", "backends/keys.ts"];
+const STORE = [CONTRACT, "backends/lease_clock.ts", "backends/keys.ts", "backends/wakes.ts"];
 const BASE = ["src/errors.ts", "src/limits.ts", "src/at_most.ts", "src/long_work.ts"];
 const ENGINE = [CONTRACT, ...BASE, "src/wire/", "src/mvcc/"];
 
@@ -167,6 +167,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "backends/lease_clock.ts": [],
   "backends/this_machine.ts": [CONTRACT],
   "backends/keys.ts": [],
+  "backends/wakes.ts": [],
   "backends/trimming.ts": [CONTRACT],
   "backends/kit.ts": [...STORE, "backends/trimming.ts", "backends/sql/"],
   "backends/registry.ts": [CONTRACT, "backends/"],
@@ -178,6 +179,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "backends/registry.ts",
     "backends/sql/kv_key.ts",
     "backends/this_machine.ts",
+    "backends/wakes.ts",
   ],
   "backends/foreign_rights.ts": [CONTRACT, "backends/registry.ts"],
   "backends/conformance/": STORE,
