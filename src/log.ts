@@ -5,8 +5,6 @@ import type { LogFormat, LogLevel, LogThreshold } from "./config.ts";
 import { openLogOutputs, type WriteLine } from "./log_outputs.ts";
 import { errorText, redactSecrets } from "./log_text.ts";
 
-export { errorText, redactSecrets };
-
 /** One line for the operator. Fields hold strings, numbers, booleans, bigints, errors, and lists of these. */
 export type Log = (
   level: LogLevel,

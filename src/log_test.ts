@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { createLog, errorText, type LogOptions, redactSecrets } from "./log.ts";
+import { createLog, type LogOptions } from "./log.ts";
+import { errorText, redactSecrets } from "./log_text.ts";
 
 function collect(options: Omit<LogOptions, "write">) {
   const lines: string[] = [];

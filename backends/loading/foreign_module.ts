@@ -1,6 +1,7 @@
 /** From what an operator names to what a Worker imports: fetched, checked, and not yet run. */
 
 import { BackendError } from "../contract.ts";
+import { messageOf } from "../message_of.ts";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Fetched, fetchModule } from "./fetching.ts";
@@ -34,7 +35,7 @@ export async function loadForeignModule(source: ModuleSource): Promise<LoadedMod
   try {
     return { origin, ...await load(source) };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new BackendError(
       "unusable",
       `Cannot load the backend ${source.scheme} from ${origin}: ${reason}`,

@@ -4,6 +4,7 @@
  */
 
 import { BackendError, type OpenOptions } from "../contract.ts";
+import { messageOf } from "../message_of.ts";
 import type { AdaptivePoll } from "../sql/adaptive_poll.ts";
 import { pause } from "../sql/adaptive_poll.ts";
 import { createWakes } from "../wakes.ts";
@@ -59,7 +60,7 @@ async function keepListening(options: ListeningOptions, { signal, wake }: Listen
     });
     const session = await startListening(options, wake).catch((error: unknown) => {
       const isLasting = error instanceof BackendError && error.kind === "unusable";
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       if (!hasFailed) {
         options.log(isLasting ? "info" : "warn", "changes of other servers are polled for", {
           reason,

@@ -4,6 +4,7 @@
  */
 
 import { BackendError, type OpenOptions } from "../contract.ts";
+import { messageOf } from "../message_of.ts";
 import { type OpenLink, openLink, type SandboxedStore } from "./opening.ts";
 import type { Opened } from "./protocol.ts";
 import type { WorkerLink } from "./worker_link.ts";
@@ -137,7 +138,7 @@ export class Supervisor {
       reopened(link);
     } catch (error) {
       if (!this.#isClosed) {
-        this.#notReopened(error instanceof Error ? error.message : String(error));
+        this.#notReopened(messageOf(error));
       }
     }
   }

@@ -6,6 +6,7 @@
 
 import process from "node:process";
 import type { BackendModule } from "../contract.ts";
+import { messageOf } from "../message_of.ts";
 import { BEAT_MS, type FromWorker, type ModulePlace, type ToWorker } from "./protocol.ts";
 import { ServedBackend } from "./served_backend.ts";
 
@@ -51,17 +52,13 @@ function reportDeath(): void {
   scope.addEventListener("error", (event) => {
     event.preventDefault();
     const { error, message } = event as ErrorEvent;
-    send({ type: "dying", reason: `uncaught exception: ${textOf(error ?? message)}` });
+    send({ type: "dying", reason: `uncaught exception: ${messageOf(error ?? message)}` });
   });
   scope.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
     const { reason } = event as PromiseRejectionEvent;
-    send({ type: "dying", reason: `unhandled rejection: ${textOf(reason)}` });
+    send({ type: "dying", reason: `unhandled rejection: ${messageOf(reason)}` });
   });
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 async function load(place: ModulePlace): Promise<BackendModule> {
@@ -90,7 +87,7 @@ scope.onmessage = async ({ data }) => {
       },
     });
   } catch (error) {
-    send({ type: "unloadable", message: textOf(error) });
+    send({ type: "unloadable", message: messageOf(error) });
   }
 };
 

@@ -19,6 +19,7 @@ import {
   type TrimQuery,
   type Turn,
 } from "../contract.ts";
+import { messageOf } from "../message_of.ts";
 import { createWakes } from "../wakes.ts";
 import { appendMsMax } from "./call_bounds.ts";
 import {
@@ -284,7 +285,7 @@ class WorkerBackend implements Backend {
     if (error instanceof BackendError) {
       link.die(`${method} failed as "${error.kind}", which only append may`);
     }
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     return new BackendError(kind, `the backend broke its contract: ${message}`);
   }
 }

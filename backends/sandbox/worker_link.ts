@@ -4,6 +4,7 @@
  */
 
 import { BackendError, type BackendErrorKind, type OpenOptions } from "../contract.ts";
+import { messageOf } from "../message_of.ts";
 import { CALL_MS_MAX, holdsOthersUp, LOAD_MS_MAX } from "./call_bounds.ts";
 import { BrokenPromise } from "./checked_shapes.ts";
 import type { Parcel } from "./codec.ts";
@@ -242,7 +243,7 @@ function createWorker(permissions: SandboxPermissions): Worker {
     const reason = error instanceof Deno.errors.NotCapable
       ? "Rhino itself has fewer permissions than it needs"
       : "an address or a path in its rights is malformed";
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     throw new BackendError(
       "unusable",
       `Cannot run a backend in a sandbox: ${reason} (${message})`,

@@ -4,6 +4,7 @@
  */
 
 import { BackendError } from "../contract.ts";
+import { messageOf } from "../message_of.ts";
 import { type Machine, THIS_MACHINE } from "./machine.ts";
 
 export interface HostPort {
@@ -138,7 +139,7 @@ function readSecret(path: string, machine: Machine): string {
   try {
     return machine.readFile(path).replace(/\r?\n$/, "");
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw unusable(`the password file "${path}" cannot be read: ${reason}`);
   }
 }

@@ -1,5 +1,6 @@
 /** Why a connection could not be made or broke, in words for an operator. */
 
+import { messageOf } from "../message_of.ts";
 import type { HostPort } from "./endpoint.ts";
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -35,7 +36,7 @@ export function codeOf(error: unknown): string | null {
 
 /** One line of any error, for another message to end with. */
 export function oneLine(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = messageOf(error);
   return text.split("\n", 1)[0]?.trim() ?? "";
 }
 

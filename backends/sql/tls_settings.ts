@@ -2,6 +2,7 @@
 
 import type { ConnectionOptions } from "node:tls";
 import { BackendError } from "../contract.ts";
+import { messageOf } from "../message_of.ts";
 import { type Machine, THIS_MACHINE } from "./machine.ts";
 
 export const TLS_MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"] as const;
@@ -44,7 +45,7 @@ function readPem(path: string, machine: Machine): string {
   try {
     return machine.readFile(path);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new BackendError("unusable", `Cannot read the TLS file "${path}": ${reason}`);
   }
 }

@@ -12,6 +12,12 @@ export interface Subcommand {
   readonly flags: readonly OwnFlag[];
 }
 
+/** Flags of those that may have to show a certificate. */
+const CERTIFICATE_FLAGS = [
+  { name: "cert", placeholder: "PATH", help: "Certificate to show to it." },
+  { name: "key", placeholder: "PATH", help: "Its key." },
+] as const;
+
 /** Flags of those that ask a server. */
 const SERVER_FLAGS = [
   {
@@ -25,8 +31,7 @@ const SERVER_FLAGS = [
     placeholder: "PATH",
     help: "Authority of its certificate, which otherwise is not checked.",
   },
-  { name: "cert", placeholder: "PATH", help: "Certificate to show to it." },
-  { name: "key", placeholder: "PATH", help: "Its key." },
+  ...CERTIFICATE_FLAGS,
 ] as const;
 
 export const SUBCOMMANDS = {
@@ -102,8 +107,7 @@ export const SUBCOMMANDS = {
         placeholder: "PATH",
         help: "Authority of its certificate; without it, the system's.",
       },
-      { name: "cert", placeholder: "PATH", help: "Certificate to show to it." },
-      { name: "key", placeholder: "PATH", help: "Its key." },
+      ...CERTIFICATE_FLAGS,
     ],
   },
   check: {

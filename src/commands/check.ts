@@ -3,7 +3,7 @@ import { openBackend, schemeOf } from "../../backends/registry.ts";
 import { checkStore, type StoreFacts } from "../checking/check_store.ts";
 import type { SubcommandCall } from "../cli/subcommands.ts";
 import { UsageError } from "../cli/usage_error.ts";
-import { redactSecrets } from "../log.ts";
+import { redactSecrets } from "../log_text.ts";
 import { requireStoreFile } from "../migration/sources.ts";
 import { Progress } from "./progress.ts";
 import { bytes as inUnits, count } from "./quantities.ts";

@@ -9,7 +9,7 @@ import { CONTRACT_VERSION } from "../../backends/contract.ts";
 import { moduleOf } from "../../backends/registry.ts";
 import type { SubcommandCall } from "../cli/subcommands.ts";
 import { UsageError } from "../cli/usage_error.ts";
-import { redactSecrets } from "../log.ts";
+import { redactSecrets } from "../log_text.ts";
 import { createNewStores } from "./new_stores.ts";
 import { print } from "./terminal.ts";
 

@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { schemeOf } from "../../backends/registry.ts";
 import type { SubcommandCall } from "../cli/subcommands.ts";
 import { UsageError } from "../cli/usage_error.ts";
-import { redactSecrets } from "../log.ts";
+import { redactSecrets } from "../log_text.ts";
 import type { Copied } from "../migration/copying.ts";
 import { migrate } from "../migration/migrate.ts";
 import type { Source } from "../migration/source.ts";

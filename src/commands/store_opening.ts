@@ -5,7 +5,7 @@ import { wallClock } from "../clocks.ts";
 import type { Config } from "../config.ts";
 import { randomId } from "../identity.ts";
 import { LEASE_GAP_MS } from "../limits.ts";
-import { redactSecrets } from "../log.ts";
+import { redactSecrets } from "../log_text.ts";
 
 /** @param say told warnings, in one line each */
 export function openOptionsOf(config: Config, say: (text: string) => void): OpenOptions {

@@ -9,6 +9,28 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+/** Starts until it is given up; only a taken port is worth another one. */
+const START_ATTEMPTS_MAX = 3;
+
+/**
+ * Starts a server on a free port, and on another one if somebody else has taken it meanwhile.
+ *
+ * @param output what the server has written, in which it says so
+ */
+export async function startOnFreePort(
+  start: (port: number) => Promise<void>,
+  output: () => string,
+): Promise<void> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await start(await freePort());
+    } catch (error) {
+      const portTaken = output().includes("Address already in use");
+      if (!portTaken || attempt === START_ATTEMPTS_MAX) throw error;
+    }
+  }
+}
+
 /** Different ports that are free now. */
 export async function freePorts(count: number): Promise<number[]> {
   // All are held until the last is known: asked for one by one, the same could come twice.

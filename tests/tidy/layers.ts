@@ -2,7 +2,13 @@
 
 const CONTRACT = "backends/contract.ts";
 /** What every store stands on. */
-const STORE = [CONTRACT, "backends/lease_clock.ts", "backends/keys.ts", "backends/wakes.ts"];
+const STORE = [
+  CONTRACT,
+  "backends/lease_clock.ts",
+  "backends/keys.ts",
+  "backends/wakes.ts",
+  "backends/message_of.ts",
+];
 const BASE = ["src/errors.ts", "src/limits.ts", "src/at_most.ts", "src/long_work.ts"];
 const ENGINE = [CONTRACT, ...BASE, "src/wire/", "src/mvcc/"];
 
@@ -168,16 +174,18 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "backends/this_machine.ts": [CONTRACT],
   "backends/keys.ts": [],
   "backends/wakes.ts": [],
+  "backends/message_of.ts": [],
   "backends/trimming.ts": [CONTRACT],
   "backends/kit.ts": [...STORE, "backends/trimming.ts", "backends/sql/"],
   "backends/registry.ts": [CONTRACT, "backends/"],
-  "backends/loading/": [CONTRACT],
+  "backends/loading/": [CONTRACT, "backends/message_of.ts"],
   "backends/sandbox/": [
     CONTRACT,
     "backends/foreign_rights.ts",
     "backends/loading/",
     "backends/registry.ts",
     "backends/sql/kv_key.ts",
+    "backends/message_of.ts",
     "backends/this_machine.ts",
     "backends/wakes.ts",
   ],

@@ -1,7 +1,7 @@
 /** A MariaDB server of a test's own. */
 
 import { userInfo } from "node:os";
-import { freePort } from "../free_port.ts";
+import { startOnFreePort } from "../free_port.ts";
 import { runCommand } from "./client_command.ts";
 import { DatabaseProcess } from "./database_process.ts";
 import { executable, serverUser, type UserIds } from "./executables.ts";
@@ -11,7 +11,6 @@ import type { TestDatabase } from "./test_database.ts";
 
 /** Of the user `rhino`; the server listens on 127.0.0.1 only, and not for long. */
 const PASSWORD = "rhino-test";
-const START_ATTEMPTS_MAX = 3;
 
 /** MariaDB's words are the operating system's; the tests' user may do what an operator would allow Rhino. */
 const SETUP = `CREATE USER rhino@'%' IDENTIFIED BY '${PASSWORD}';
@@ -131,16 +130,11 @@ export class MariadbServer implements AsyncDisposable {
     await Deno.remove(this.#place.dir, { recursive: true });
   }
 
-  async #startOnFreePort(): Promise<void> {
-    for (let attempt = 1;; attempt++) {
-      this.#port = await freePort();
-      try {
-        return await this.#start(this.#place.options.firstArgs ?? []);
-      } catch (error) {
-        const portTaken = this.output.includes("Address already in use");
-        if (!portTaken || attempt === START_ATTEMPTS_MAX) throw error;
-      }
-    }
+  #startOnFreePort(): Promise<void> {
+    return startOnFreePort(async (port) => {
+      this.#port = port;
+      await this.#start(this.#place.options.firstArgs ?? []);
+    }, () => this.output);
   }
 
   async #start(args: readonly string[]): Promise<void> {

@@ -1,6 +1,6 @@
 /** A PostgreSQL server of a test's own. */
 
-import { freePort } from "../free_port.ts";
+import { startOnFreePort } from "../free_port.ts";
 import { runCommand } from "./client_command.ts";
 import { DatabaseProcess } from "./database_process.ts";
 import { executable, serverUser, type UserIds } from "./executables.ts";
@@ -13,7 +13,6 @@ import type { TestDatabase } from "./test_database.ts";
 const PASSWORD = "rhino-test";
 const STANDBY_TIMEOUT_MS = 60_000;
 const STANDBY_POLL_MS = 100;
-const START_ATTEMPTS_MAX = 3;
 
 const STOP_SIGNALS = {
   /** Waits for connections to be closed. */
@@ -188,16 +187,11 @@ export class PostgresServer implements AsyncDisposable {
     return server;
   }
 
-  async #startOnFreePort(): Promise<void> {
-    for (let attempt = 1;; attempt++) {
-      this.#port = await freePort();
-      try {
-        return await this.start();
-      } catch (error) {
-        const portTaken = this.output.includes("Address already in use");
-        if (!portTaken || attempt === START_ATTEMPTS_MAX) throw error;
-      }
-    }
+  #startOnFreePort(): Promise<void> {
+    return startOnFreePort(async (port) => {
+      this.#port = port;
+      await this.start();
+    }, () => this.output);
   }
 
   async #copyTo({ dir, user, name }: Place): Promise<void> {

@@ -2,12 +2,10 @@
 
 import { createClient } from "@redis/client";
 import type { KeyPair } from "../certificates.ts";
-import { freePort } from "../free_port.ts";
+import { startOnFreePort } from "../free_port.ts";
 import { DatabaseProcess } from "./database_process.ts";
 import { executable, serverUser, type UserIds } from "./executables.ts";
 import { makeServerDir } from "./server_dir.ts";
-
-const START_ATTEMPTS_MAX = 3;
 
 export interface RedisOptions {
   /** `always`, the default, syncs before each answer; `no` is for tests that let no machine crash. */
@@ -114,16 +112,11 @@ export class RedisServer implements AsyncDisposable {
     await Deno.remove(this.#place.dir, { recursive: true });
   }
 
-  async #startOnFreePort(): Promise<void> {
-    for (let attempt = 1;; attempt++) {
-      this.#port = await freePort();
-      try {
-        return await this.start();
-      } catch (error) {
-        const portTaken = this.output.includes("Address already in use");
-        if (!portTaken || attempt === START_ATTEMPTS_MAX) throw error;
-      }
-    }
+  #startOnFreePort(): Promise<void> {
+    return startOnFreePort(async (port) => {
+      this.#port = port;
+      await this.start();
+    }, () => this.output);
   }
 
   #settings({ appendfsync = "always", settings = {}, tls }: RedisOptions): string[] {
