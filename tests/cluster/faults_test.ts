@@ -125,6 +125,12 @@ faultTest(
     await client.kv.put({ key: "k", value: "before" });
     await setReadOnly(kind, { database, isReadOnly: true });
     try {
+      // PostgreSQL tells its connections of a new setting one by one, and answers before they have all heard of it.
+      await Promise.all(servers.clients.map(({ kv }) => {
+        return eventually("a write is refused", () => {
+          return unavailableInTime(kv.put({ key: "refused" }), WRITE_MS_MAX);
+        });
+      }));
       const failed = await Promise.all(servers.clients.map(({ kv }) => {
         return unavailableInTime(kv.put({ key: "k", value: "refused" }), WRITE_MS_MAX);
       }));
