@@ -18,7 +18,9 @@ const BANNED_NAMES = new Set(["utils", "util", "helpers", "helper", "common", "m
 
 /** What others start with: nobody needs to import it. */
 const DOORS = new Set([
-  "src/main.ts",
+  ...Object.values(project.tasks).flatMap(({ command }) =>
+    command.match(/\bsrc\/\S+\.ts\b/g) ?? []
+  ),
   ...Object.values(project.exports).map((path) => path.slice(2)),
 ]);
 

@@ -1,25 +1,11 @@
 /** How Rhino is started, as `deno task start` does, so that a missing permission shows. */
 
-import { copyFileSync, mkdirSync, renameSync } from "node:fs";
-import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { copyOfLock } from "../../src/process/lock_copy.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-let copiedLock: string | undefined;
-
-/** A copy: what a module of somebody else imports is noted in it, and the one of the repository stays as it is. */
-function lockFile(): string {
-  if (copiedLock === undefined) {
-    const path = `${ROOT}.cache/start.lock`;
-    mkdirSync(`${ROOT}.cache`, { recursive: true });
-    const own = `${path}.${process.pid}`;
-    copyFileSync(`${ROOT}deno.lock`, own);
-    renameSync(own, path);
-    copiedLock = path;
-  }
-  return copiedLock;
-}
+let lock: string | undefined;
 
 /** The permissions of `deno task start`. */
 const START_PERMISSIONS = ["--permission-set=serve", "--no-prompt"] as const;
@@ -37,7 +23,7 @@ export function denoArgs(
     "run",
     "--quiet",
     `--config=${ROOT}deno.json`,
-    `--lock=${lockFile()}`,
+    `--lock=${lock ??= copyOfLock()}`,
     ...permissions,
     `${ROOT}src/main.ts`,
     ...flags,
