@@ -2,8 +2,8 @@
  * `rhino check`: reads a whole store by way of the contract, and tells what does not hold. Servers may go on with a shared
  * one: what is compared is compared at one revision, and what a compaction meanwhile takes away is not missed.
  */
-import type { Backend, Head } from "../../backends/contract.ts";
-import { REVISION_MAX } from "../../backends/contract.ts";
+import type { Backend } from "../../backends/contract.ts";
+import { headFaults } from "../mvcc/head_faults.ts";
 import { oldKeysOf } from "../migration/history_progress.ts";
 import type { Report } from "../migration/source.ts";
 import { checkCurrent } from "./current_check.ts";
@@ -43,8 +43,9 @@ export async function checkStore(
   const findings = new Findings(tell);
   const head = await backend.head();
   const { revision, compactRevision } = head;
-  if (!isPossible(head, findings)) {
-    // Whoever reads at such a revision may wait for ever.
+  const faults = headFaults(head);
+  if (faults.length > 0) {
+    for (const fault of faults) findings.add(fault);
     findings.add("nothing else was looked at, as it cannot be read from such a head");
     return { ...NOTHING_READ, findings: findings.count, revision, compactRevision };
   }
@@ -98,19 +99,6 @@ const NOTHING_READ = {
   hashKv: null,
   hasMoved: false,
 } as const;
-
-function isPossible(head: Head, findings: Findings): boolean {
-  const { index, revision, compactRevision, recordsIndex, leasesIndex } = head;
-  const before = findings.count;
-  if (revision < 1 || revision > REVISION_MAX) findings.add(`the head's revision is ${revision}`);
-  if (compactRevision > revision || compactRevision < -1) {
-    findings.add(`the compact revision is ${compactRevision}, the revision ${revision}`);
-  }
-  if (Math.max(recordsIndex, leasesIndex) > index) {
-    findings.add(`the head's indexes are ${index}, ${recordsIndex} and ${leasesIndex}`);
-  }
-  return findings.count === before;
-}
 
 function compareCounts(
   { counted, listed, inLog, made }: {

@@ -12,6 +12,7 @@ import {
   PAGE_COUNTS_MAX,
 } from "../limits.ts";
 import { Alarms } from "./alarms.ts";
+import { refuseImpossible } from "./head_faults.ts";
 import { HotCache } from "./hot_cache.ts";
 import { RangeCounts } from "./range_counts.ts";
 import { Reader } from "./reader.ts";
@@ -79,9 +80,11 @@ export class Store implements AsyncDisposable {
     });
   }
 
+  /** @throws {BackendError} `unusable` if the store is damaged so that it cannot be read */
   static async open(options: StoreOptions): Promise<Store> {
     const { backend } = options;
     const head = await backend.head();
+    refuseImpossible(head);
     const store = new Store(options, head);
     // Read behind the head: what another server changes in between is read once more.
     const { records } = await backend.records("");

@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { OPEN_OPTIONS } from "../../backends/conformance/subject.ts";
 import { openBackend } from "../../backends/registry.ts";
 import { checkStore } from "../../src/checking/check_store.ts";
-import { temporaryFolder } from "../cli/rhino_process.ts";
+import { runRhino, temporaryFolder } from "../cli/rhino_process.ts";
 import { DATABASE_KINDS, sharedDatabase, whyNotShared } from "../cluster/database_kinds.ts";
 import { pause } from "../support/polling.ts";
 import type { EtcdClient } from "../support/etcd_client.ts";
@@ -208,6 +208,26 @@ Deno.test("check: a list whose frames do not fit its keys is found", async () =>
     `UPDATE current SET frame = x'1201' WHERE key = CAST('k50' AS BLOB)`,
   );
   assert.match(findings.join("\n"), /a page of a list is not packed as it should be/);
+});
+
+Deno.test("check: a store whose compact revision is ahead is not served either", async () => {
+  await using folder = await temporaryFolder();
+  const store = `${folder.path}/a.db`;
+  await served(store, async ({ client }) => {
+    await client.kv.put({ key: "a", value: "1" });
+  });
+  {
+    using database = new DatabaseSync(store);
+    database.exec("UPDATE head SET compact_revision = revision + 1");
+  }
+  const { code, stderr } = await runRhino({
+    args: ["--endpoint", store, "--listen-address=127.0.0.1:0"],
+  });
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    /Cannot serve the store: it is damaged, for the compact revision is 3, the revision 2;/,
+  );
 });
 
 Deno.test("check: tells what is found on standard error, and ends with 1", async () => {
