@@ -1,7 +1,8 @@
 /**
  * The thread of a backend in a sandbox: loads the module, opens its store, and does for it what the server asks. Deno
  * keeps the module within the permissions that the Worker was made with; what is taken away here besides (the environment,
- * the standard streams, the ways to end) is for modules that mean no harm: one that does gets no further by taking it back.
+ * the server's arguments, the standard streams, the ways to end, what Deno asks no permission for) is for modules that mean
+ * no harm: one that does may take it back, and docs/backends.md says how far it gets then.
  */
 
 import process from "node:process";
@@ -32,15 +33,25 @@ function confine(): void {
   const quiet = { log: logged, info: logged, warn: logged, error: logged, debug: logged };
   Object.assign(globalThis.console, quiet, { trace: logged, table: logged, dir: logged });
   const die = () => send({ type: "dying", reason: "the module ended its own thread" });
+  const refuse = () => {
+    throw new Deno.errors.NotCapable("a backend sends no signals");
+  };
   const closed = new WritableStream();
   const stream = { writable: closed, write: () => Promise.resolve(0), writeSync: () => 0 };
   for (
     const [target, name, value] of [
       [globalThis, "close", die],
+      // It writes to the disk, and Deno asks for no permission.
+      [globalThis, "caches", undefined],
+      [Deno, "args", []],
       [Deno, "exit", die],
+      // Of all processes one's own may be signaled without a permission: the server.
+      [Deno, "kill", refuse],
       [Deno, "stdout", stream],
       [Deno, "stderr", stream],
+      [process, "argv", ["rhino"]],
       [process, "exit", die],
+      [process, "kill", refuse],
       [process, "reallyExit", die],
       [process, "stdout", null],
       [process, "stderr", null],

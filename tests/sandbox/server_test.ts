@@ -124,6 +124,49 @@ Deno.test("a module's own words on the standard streams do not get there", async
   assert.deepEqual(rhino.lines.filter((line) => line.includes("LOUD")), []);
 });
 
+Deno.test("a module finds no arguments, and what Deno asks no permission for is taken away", async () => {
+  await using server = serveModules({
+    "/curious.js": `
+      import process from "node:process";
+      export { contractVersion } from "/memory.js";
+      import { open as openMemory } from "/memory.js";
+      const isRefused = (run) => {
+        try {
+          run();
+          return false;
+        } catch (error) {
+          return error instanceof Deno.errors.NotCapable;
+        }
+      };
+      export function open(endpoint, options) {
+        options.log("info", "found", {
+          args: [...Deno.args, ...process.argv].join(),
+          caches: typeof caches,
+          refused: [
+            isRefused(() => Deno.kill(Deno.pid, "SIGKILL")),
+            isRefused(() => process.kill(process.pid, "SIGKILL")),
+          ].join(),
+        });
+        return openMemory(endpoint, options);
+      }`,
+    "/memory.js": await memoryBundle(),
+  });
+  await using rhino = new RhinoProcess({
+    args: [
+      "--listen-address=127.0.0.1:0",
+      "--endpoint=curious:",
+      `--backend=curious=${server.url}/curious.js`,
+    ],
+  });
+  await rhino.address();
+  assert.ok(
+    rhino.lines.some((line) =>
+      line.includes("found args=rhino caches=undefined refused=true,true ")
+    ),
+    rhino.lines.join("\n"),
+  );
+});
+
 Deno.test("a module with packages of npm runs, finds no environment, and deno.lock stays as it is", async () => {
   const lock = new URL("../../deno.lock", import.meta.url);
   const before = await Deno.readTextFile(lock);
