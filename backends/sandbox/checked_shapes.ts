@@ -55,6 +55,11 @@ export function truth(value: unknown, what: string): boolean {
   throw new BrokenPromise(`${what} is ${nameOf(value)}, not true or false`);
 }
 
+export function text(value: unknown, what: string): string {
+  if (typeof value === "string") return value;
+  throw new BrokenPromise(`${what} is ${nameOf(value)}, not a text`);
+}
+
 /** An id of 64 bits, signed or not. */
 export function bigId(value: unknown, what: string): bigint {
   if (typeof value === "bigint" && value >= -(2n ** 63n) && value <= UINT64_MAX) return value;

@@ -50,13 +50,21 @@ export class FloodGuard {
 
 /** A text of a Worker, short enough for a line. */
 export function shortened(text: unknown, max: number = MESSAGE_CHARACTERS_MAX): string {
-  const whole = typeof text === "string" ? text : String(text);
+  const whole = typeof text === "string" ? text : textOf(text);
   return whole.length > max ? `${whole.slice(0, max)}…` : whole;
 }
 
+function textOf(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    // An object whose toString is none.
+    return typeof value;
+  }
+}
+
 /** Fields of a Worker, few and short enough for a line. */
-export function shortFields(fields: unknown): Record<string, unknown> {
-  if (typeof fields !== "object" || fields === null) return {};
+export function shortFields(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const kept = Object.entries(fields).slice(0, FIELDS_MAX).map(([name, value]) => {
     const isNumber = typeof value === "number" || typeof value === "boolean";
     return [

@@ -119,8 +119,14 @@ export class ServedBackend {
       // As the server's: a clock that is set meanwhile must not expire leases.
       now: () => Math.floor(offsetMs + performance.now()),
       randomId,
+      // A module in JavaScript may well log an error itself.
       log: (level, message, fields = {}) =>
-        this.#send({ type: "log", level, message, fields: plainFields(fields) }),
+        this.#send({
+          type: "log",
+          level: String(level),
+          message: String(message),
+          fields: plainFields(fields),
+        }),
       onStatement: wantsStatements ? onStatement : undefined,
     };
   }
@@ -236,7 +242,8 @@ function failureOf(error: unknown): Failure {
   if (!(error instanceof Error)) return { kind: null, message: `it threw ${String(error)}` };
   const { name, message, kind } = error as Error & { readonly kind?: unknown };
   const isKnown = name === "BackendError" && typeof kind === "string";
-  if (isKnown || error instanceof Nonsense) return { kind: isKnown ? kind : null, message };
+  if (isKnown) return { kind, message: String(message) };
+  if (error instanceof Nonsense) return { kind: null, message };
   return { kind: null, message: `it threw ${name}: ${message}` };
 }
 

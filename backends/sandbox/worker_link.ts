@@ -6,6 +6,7 @@
 import { BackendError, type BackendErrorKind, type OpenOptions } from "../contract.ts";
 import { messageOf } from "../message_of.ts";
 import { CALL_MS_MAX, holdsOthersUp, LOAD_MS_MAX } from "./call_bounds.ts";
+import { messageFrom } from "./checked_messages.ts";
 import { BrokenPromise } from "./checked_shapes.ts";
 import type { Parcel } from "./codec.ts";
 import { FloodGuard, shortened, shortFields } from "./flood_guard.ts";
@@ -71,6 +72,7 @@ export class WorkerLink {
   readonly #loaded = Promise.withResolvers<Exports>();
   #lastHeardMs = performance.now();
   #lastId = 0;
+  #isReady = false;
   #downBecause: string | null = null;
 
   /** @throws {BackendError} `unusable` if this process may not give the Worker its permissions */
@@ -78,7 +80,7 @@ export class WorkerLink {
     this.#options = options;
     this.#loaded.promise.catch(() => {});
     this.#worker = createWorker(options.permissions);
-    this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#hear(data);
+    this.#worker.onmessage = ({ data }: MessageEvent<unknown>) => this.#receive(data);
     this.#worker.onmessageerror = () => this.die("it sent what cannot be read");
     this.#worker.onerror = (event) => {
       event.preventDefault();
@@ -143,6 +145,7 @@ export class WorkerLink {
   }
 
   #load(): void {
+    this.#isReady = true;
     const { place, permissions } = this.#options;
     const env = permissions.env === false ? [] : permissions.env;
     this.#worker.postMessage({ type: "load", place, env });
@@ -162,8 +165,18 @@ export class WorkerLink {
     }, ms);
   }
 
-  #hear(message: FromWorker): void {
+  #receive(data: unknown): void {
     if (this.#downBecause !== null) return;
+    let message: FromWorker;
+    try {
+      message = messageFrom(data);
+    } catch (error) {
+      return this.die(`it sent nonsense: ${messageOf(error)}`);
+    }
+    this.#hear(message);
+  }
+
+  #hear(message: FromWorker): void {
     this.#lastHeardMs = performance.now();
     const isAnswer = message.type === "answer" && this.#pending.has(message.id);
     if (!isAnswer && !this.#flood.takeMessage()) {
@@ -171,7 +184,7 @@ export class WorkerLink {
     }
     switch (message.type) {
       case "ready":
-        return this.#load();
+        return this.#isReady ? this.die("it began anew") : this.#load();
       case "loaded":
         return this.#loaded.resolve(message.exports);
       case "unloadable":
@@ -213,7 +226,8 @@ export class WorkerLink {
     if (onStatement === undefined || statements === undefined) return;
     for (let at = 0; at + 1 < statements.length; at += 2) {
       const [name, ms] = [statements[at], statements[at + 1]];
-      if (typeof name === "string" && typeof ms === "number") onStatement(shortened(name, 100), ms);
+      if (typeof name !== "string" || typeof ms !== "number") continue;
+      if (ms >= 0 && ms < Infinity) onStatement(shortened(name, 100), ms);
     }
   }
 
@@ -228,7 +242,7 @@ export class WorkerLink {
 
   #weigh(bytes: number): void {
     const { bytesMax } = this.#options;
-    if (typeof bytes !== "number" || bytes <= bytesMax) return;
+    if (bytes <= bytesMax) return;
     const mib = (size: number) => Math.round(size / 2 ** 20);
     this.die(`it used ${mib(bytes)} MiB of memory, more than ${mib(bytesMax)} MiB`);
   }

@@ -133,6 +133,9 @@ for (
     ["head:throws later", /: uncaught exception: boom$/],
     ["head:rejects later", /: unhandled rejection: bang$/],
     ["head:exits", /: the module ended its own thread$/],
+    ["head:sends nothing", /: it sent nonsense: a message is null, not an object$/],
+    ["head:sends a weird line", /: it sent nonsense: a line's message is an object, not a text$/],
+    ["head:begins anew", /: it began anew$/],
     ["head:floods", /: it flooded the server with messages$/],
     ["head:leaks", /: it used \d+ MiB of memory, more than 1024 MiB$/],
   ] as const
@@ -234,6 +237,15 @@ Deno.test("sandbox: of many lines of the log some are written, and the rest is c
   await backend.head();
   assert.equal(lines.filter((line) => line.startsWith("info line ")).length, 50);
   assert.equal(place.opened, 1);
+});
+
+Deno.test("sandbox: a line with a value that cannot be written is written all the same", async () => {
+  await using kept = await openKept();
+  kept.place.fault = "head:sends a weird field";
+  await kept.backend.head();
+  kept.place.fault = "";
+  await eventually("the line", () => Promise.resolve(kept.lines.includes("info odd")));
+  assert.deepEqual(brokenIn(kept.lines), []);
 });
 
 Deno.test("sandbox: changes() wakes once the store is open again, and ends with its signal", async () => {

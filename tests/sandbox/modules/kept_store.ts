@@ -105,6 +105,24 @@ async function misbehave(fault: string, method: string, options: OpenOptions): P
     case `${method}:logs much`:
       for (let line = 0; line < 2_000; line++) options.log("info", `line ${line}`);
       return;
+    case `${method}:sends nothing`:
+      return scope.postMessage(null);
+    case `${method}:sends a weird line`:
+      return scope.postMessage({
+        type: "log",
+        level: "info",
+        message: { toString: 5 },
+        fields: {},
+      });
+    case `${method}:sends a weird field`:
+      return scope.postMessage({
+        type: "log",
+        level: "info",
+        message: "odd",
+        fields: { a: { toString: 5 } },
+      });
+    case `${method}:begins anew`:
+      return scope.postMessage({ type: "ready" });
     case `${method}:floods`:
       return void setInterval(() => {
         for (let at = 0; at < 2_000; at++) scope.postMessage({ type: "wake", id: at });
