@@ -57,8 +57,8 @@ export const RANGE_RESTARTS_MAX = 5;
 export const POINT_READS_MAX = 2;
 /** Keys in one such question. */
 export const POINT_READ_KEYS_MAX = 512;
-/** Bytes of key-values kept for point reads and for the previous version of what is written. */
-export const HOT_BYTES_MAX = 16 * MIB;
+/** Bytes of key-values kept for point reads and for the previous version of what is written: some 23,000 keys of 512 bytes. */
+export const HOT_BYTES_MAX = 24 * MIB;
 /** The same of a shared store, where each key that is missing there costs a round trip: some 64,000 keys of 512 bytes. */
 export const HOT_BYTES_MAX_SHARED = 64 * MIB;
 /** Intervals whose key count is kept up to date with each commit. */
