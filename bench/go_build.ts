@@ -52,9 +52,18 @@ export async function buildKine(): Promise<{ readonly path: string; readonly ver
   return { path: await buildProgram(program), version };
 }
 
-export async function hasGo(): Promise<boolean> {
+export function hasGo(): Promise<boolean> {
+  return runs("go", "version");
+}
+
+/** What kine needs besides Go, for its SQLite. */
+export function hasCompiler(): Promise<boolean> {
+  return runs(Deno.env.get("CC") ?? "gcc", "--version");
+}
+
+async function runs(command: string, argument: string): Promise<boolean> {
   try {
-    return (await new Deno.Command("go", { args: ["version"] }).output()).success;
+    return (await new Deno.Command(command, { args: [argument] }).output()).success;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { buildKine, hasGo } from "../../bench/go_build.ts";
+import { buildKine, hasCompiler, hasGo } from "../../bench/go_build.ts";
 import { kineEndpoint } from "../../bench/kine_endpoint.ts";
 import { temporaryFolder } from "../cli/rhino_process.ts";
 import { type DatabaseKind, sharedDatabase, whyNotShared } from "../cluster/database_kinds.ts";
@@ -17,9 +17,9 @@ import { checkOk, migrateFails, migrateOk, plain, served } from "./migration_cas
 const OBJECTS = { key: "/registry/", rangeEnd: "/registry0" };
 const COMPACT_KEY = "compact_rev_key";
 
-const noGo = Deno.env.get("CI") === "true" || await hasGo()
+const cannotBuild = Deno.env.get("CI") === "true" || await hasGo() && await hasCompiler()
   ? undefined
-  : "needs kine, and there is no Go to build it with";
+  : "needs kine, and there is no Go or no C compiler to build it with";
 
 interface Kine extends AsyncDisposable {
   readonly client: EtcdClient;
@@ -149,8 +149,10 @@ async function assertMigrated(store: string, before: Awaited<ReturnType<typeof o
 }
 
 Deno.test({
-  name: `migrate: kine's SQLite file, while kine runs${noGo ? ` (ignored: ${noGo})` : ""}`,
-  ignore: noGo !== undefined,
+  name: `migrate: kine's SQLite file, while kine runs${
+    cannotBuild ? ` (ignored: ${cannotBuild})` : ""
+  }`,
+  ignore: cannotBuild !== undefined,
   async fn() {
     await using folder = await temporaryFolder();
     await using kine = await startKine({ dir: folder.path });
@@ -167,7 +169,7 @@ Deno.test({
 });
 
 for (const kind of ["postgres", "mysql"] as const) {
-  const reason = noGo ?? whyNotShared(kind);
+  const reason = cannotBuild ?? whyNotShared(kind);
   Deno.test({
     name: `migrate: kine's tables in ${kind}, into the same database${
       reason ? ` (ignored: ${reason})` : ""

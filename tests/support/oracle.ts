@@ -4,6 +4,7 @@
  */
 
 import { fileURLToPath } from "node:url";
+import { hasGo } from "../../bench/go_build.ts";
 
 /** The etcd that Rhino answers like. */
 export const ORACLE_VERSION = "3.7.1";
@@ -95,16 +96,6 @@ function toolPath(name: ToolName): string {
 async function allBuilt(): Promise<boolean> {
   const built = await Promise.all(toolNames().map((name) => exists(toolPath(name))));
   return built.every(Boolean);
-}
-
-async function hasGo(): Promise<boolean> {
-  try {
-    const version = await new Deno.Command("go", { args: ["version"] }).output();
-    return version.success;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }
 
 async function exists(path: string): Promise<boolean> {
