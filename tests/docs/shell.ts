@@ -130,15 +130,29 @@ export class Shell implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // The whole session: servers too.
-    await new Deno.Command("pkill", {
-      args: ["-KILL", "-s", String(this.#child.pid)],
-      stdout: "null",
-      stderr: "null",
-    }).output();
+    await killSession(this.#child.pid);
     await this.#child.status;
     await this.#reading;
     await this.#stdin.close().catch(() => {});
+  }
+}
+
+/** Ends all processes of a session: the shell, and the servers that it started. */
+async function killSession(session: number): Promise<void> {
+  for await (const { name } of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = await Deno.readTextFile(`/proc/${name}/stat`).catch(() => "");
+    // Behind the program's name, which may hold anything: state, parent, group, session.
+    const [, , , of] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    if (Number(of) === session) killIfThere(Number(name));
+  }
+}
+
+function killIfThere(pid: number): void {
+  try {
+    Deno.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 
