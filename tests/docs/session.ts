@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import project from "../../deno.json" with { type: "json" };
+import { cleanEnv } from "../cli/rhino_process.ts";
 import { RedisServer } from "../support/databases/redis_server.ts";
 import { mysqlDatabase, postgresDatabase } from "../support/databases/shared_database.ts";
 import type { TestDatabase } from "../support/databases/test_database.ts";
@@ -177,16 +178,13 @@ async function environment(
   await writeScript(`${folder}/bin/etcdctl`, `${other}\n${endpoint}`);
   await Deno.symlink(Deno.execPath(), `${folder}/bin/deno`);
   const tools = etcdctl.slice(0, etcdctl.lastIndexOf("/"));
-  const { HOME = "/", PATH = "", DENO_DIR } = Deno.env.toObject();
-  return {
-    HOME,
-    PATH: `${folder}/bin:${tools}:${PATH}`,
-    ...(DENO_DIR === undefined ? {} : { DENO_DIR }),
-    NO_COLOR: "1",
+  // The rest as it is: `deno bundle` downloads its bundler once, perhaps by way of a proxy.
+  return cleanEnv({
+    PATH: `${folder}/bin:${tools}:${Deno.env.get("PATH") ?? ""}`,
     RHINO_REPOSITORY: ROOT.replace(/\/$/, ""),
     // Where nothing else is said, and away from everybody else.
     RHINO_LISTEN_ADDRESS: replace("127.0.0.1:2379"),
-  };
+  });
 }
 
 async function writeScript(path: string, text: string): Promise<void> {

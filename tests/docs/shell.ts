@@ -7,7 +7,7 @@ const READY_MS_MAX = 60_000;
 const READY_TEXT = "ready to serve client requests";
 
 /** Commands that go on until they are interrupted. */
-const ENDLESS = /^(?:etcdctl watch|rhino status)\b/;
+const ENDLESS = /^etcdctl watch\b/;
 
 export interface ShellOptions {
   readonly cwd: string;
@@ -96,7 +96,7 @@ export class Shell implements AsyncDisposable {
     const children = await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`);
     for (const child of children.trim().split(" ").map(Number).reverse()) {
       const started = await Deno.readTextFile(`/proc/${child}/cmdline`).catch(() => "");
-      if (started.includes(word) || word === "rhino") return Deno.kill(child, "SIGINT");
+      if (started.includes(word)) return Deno.kill(child, "SIGINT");
     }
   }
 
