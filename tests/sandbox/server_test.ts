@@ -19,6 +19,17 @@ function startOn(place: KeptPlace): RhinoProcess {
   });
 }
 
+/** On the module of that name. */
+function startOnModule(name: string, url: string): RhinoProcess {
+  return new RhinoProcess({
+    args: [
+      "--listen-address=127.0.0.1:0",
+      `--endpoint=${name}:`,
+      `--backend=${name}=${url}/${name}.js`,
+    ],
+  });
+}
+
 async function put(client: EtcdClient, key: string, value: string): Promise<boolean> {
   try {
     await client.kv.put({ key, value });
@@ -113,13 +124,7 @@ Deno.test("a module's own words on the standard streams do not get there", async
       }`,
     "/memory.js": await memoryBundle(),
   });
-  await using rhino = new RhinoProcess({
-    args: [
-      "--listen-address=127.0.0.1:0",
-      "--endpoint=loud:",
-      `--backend=loud=${server.url}/loud.js`,
-    ],
-  });
+  await using rhino = startOnModule("loud", server.url);
   await rhino.address();
   assert.deepEqual(rhino.lines.filter((line) => line.includes("LOUD")), []);
 });
@@ -151,13 +156,7 @@ Deno.test("a module finds no arguments, and what Deno asks no permission for is 
       }`,
     "/memory.js": await memoryBundle(),
   });
-  await using rhino = new RhinoProcess({
-    args: [
-      "--listen-address=127.0.0.1:0",
-      "--endpoint=curious:",
-      `--backend=curious=${server.url}/curious.js`,
-    ],
-  });
+  await using rhino = startOnModule("curious", server.url);
   await rhino.address();
   assert.ok(
     rhino.lines.some((line) =>
@@ -182,13 +181,7 @@ Deno.test("a module with packages of npm runs, finds no environment, and deno.lo
       }`,
     "/memory.js": await memoryBundle(),
   });
-  await using rhino = new RhinoProcess({
-    args: [
-      "--listen-address=127.0.0.1:0",
-      "--endpoint=packed:",
-      `--backend=packed=${server.url}/packed.js`,
-    ],
-  });
+  await using rhino = startOnModule("packed", server.url);
   await rhino.address();
   assert.ok(
     rhino.lines.some((line) => line.includes("found number=5 env=0 backend=packed")),
