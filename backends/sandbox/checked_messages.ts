@@ -29,7 +29,7 @@ const READERS: Readers = {
     value,
     ...(failure === undefined ? {} : { failure: failureIn(failure) }),
     ...(statements === undefined ? {} : {
-      statements: listIn(statements, "a message's statements").filter(isTextOrNumber),
+      statements: listIn(statements, "a message's statements"),
     }),
   }),
   wake: ({ id }) => ({ id: idIn(id) }),
@@ -78,8 +78,4 @@ function failureIn(value: unknown): Failure {
     kind: kind === null ? null : text(kind, "a failure's kind"),
     message: text(message, "a failure's message"),
   };
-}
-
-function isTextOrNumber(value: unknown): value is string | number {
-  return typeof value === "string" || typeof value === "number";
 }

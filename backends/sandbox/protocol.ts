@@ -85,8 +85,8 @@ export type FromWorker =
     readonly id: number;
     readonly value?: unknown;
     readonly failure?: Failure;
-    /** Names and milliseconds of statements since the last answer, in turn. */
-    readonly statements?: readonly (string | number)[];
+    /** Names and milliseconds of statements since the last answer, in turn. Each is looked at where it is told of. */
+    readonly statements?: readonly unknown[];
   }
   | { readonly type: "wake"; readonly id: number }
   | {

@@ -221,7 +221,7 @@ export class WorkerLink {
     reject(new BackendError(failure.kind as BackendErrorKind, message));
   }
 
-  #observe(statements: readonly (string | number)[] | undefined): void {
+  #observe(statements: readonly unknown[] | undefined): void {
     const { onStatement } = this.#options;
     if (onStatement === undefined || statements === undefined) return;
     for (let at = 0; at + 1 < statements.length; at += 2) {

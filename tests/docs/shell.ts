@@ -1,5 +1,7 @@
 /** A bash to which commands are given one by one, as a reader would type them. */
 
+import { killSession } from "../support/databases/process_family.ts";
+
 /** How long one command may take. */
 const COMMAND_MS_MAX = 120_000;
 /** How long a server may take to say that it is ready. */
@@ -130,29 +132,11 @@ export class Shell implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await killSession(this.#child.pid);
+    // The whole session: servers too.
+    killSession(this.#child.pid);
     await this.#child.status;
     await this.#reading;
     await this.#stdin.close().catch(() => {});
-  }
-}
-
-/** Ends all processes of a session: the shell, and the servers that it started. */
-async function killSession(session: number): Promise<void> {
-  for await (const { name } of Deno.readDir("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    const stat = await Deno.readTextFile(`/proc/${name}/stat`).catch(() => "");
-    // Behind the program's name, which may hold anything: state, parent, group, session.
-    const [, , , of] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    if (Number(of) === session) killIfThere(Number(name));
-  }
-}
-
-function killIfThere(pid: number): void {
-  try {
-    Deno.kill(pid, "SIGKILL");
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 

@@ -6,8 +6,7 @@
 import { buildKine } from "../../bench/go_build.ts";
 import { kineEndpoint } from "../../bench/kine_endpoint.ts";
 import { executable } from "../support/databases/executables.ts";
-import { eventually } from "../support/polling.ts";
-import { queryPostgres } from "../support/databases/postgres_client.ts";
+import { dropPostgresDatabase, queryPostgres } from "../support/databases/postgres_client.ts";
 import { POSTGRES_VARIABLE } from "../support/databases/shared_database.ts";
 import { oracleTools } from "../support/oracle.ts";
 import { denoArgs } from "../support/rhino_command.ts";
@@ -161,11 +160,7 @@ async function dropDatabases(url: string, prefix: string): Promise<void> {
     `SELECT datname FROM pg_database WHERE starts_with(datname, '${prefix}')`,
   );
   for (const name of found.split("\n").filter((line) => line !== "")) {
-    await eventually("the database is dropped", () => {
-      const dropped = queryPostgres(url, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
-      // While autovacuum, which is the superuser's, is in it, nobody else may end that.
-      return dropped.then(() => true, () => false);
-    });
+    await dropPostgresDatabase(url, name);
   }
 }
 

@@ -39,7 +39,7 @@ export async function createPostgresDatabase(serverUrl: string): Promise<TestDat
 }
 
 /** FORCE ends connections of servers that a test left behind. An autovacuum is not ours to end: it is waited for. */
-async function dropPostgresDatabase(serverUrl: string, name: string): Promise<void> {
+export async function dropPostgresDatabase(serverUrl: string, name: string): Promise<void> {
   for (let attempt = 1;; attempt++) { // Ends when it is gone, or after DROP_ATTEMPTS_MAX.
     try {
       await queryPostgres(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);

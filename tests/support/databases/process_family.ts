@@ -1,4 +1,4 @@
-/** Ends a process that has children which would go on for a while without it. */
+/** Ends a process together with those that would go on without it: its children, or all of its session. */
 
 import type { DatabaseProcess } from "./database_process.ts";
 
@@ -20,13 +20,21 @@ export async function endAtOnce(process: DatabaseProcess): Promise<void> {
   }
 }
 
+/** Kills all processes of the session, the one that leads it too. */
+export function killSession(session: number): void {
+  for (const pid of processes()) {
+    if (statOf(pid)?.session === session) kill(pid);
+  }
+}
+
 /** Without /proc there are none to be found: PostgreSQL's then notice by themselves. */
 export function childrenOf(parent: number): number[] {
+  return processes().filter((pid) => statOf(pid)?.parent === parent);
+}
+
+function processes(): number[] {
   if (Deno.build.os !== "linux") return [];
-  const pids = [...Deno.readDirSync("/proc")].map(({ name }) => Number(name)).filter(
-    Number.isInteger,
-  );
-  return pids.filter((pid) => statOf(pid)?.parent === parent);
+  return [...Deno.readDirSync("/proc")].map(({ name }) => Number(name)).filter(Number.isInteger);
 }
 
 function kill(pid: number): void {
@@ -43,12 +51,19 @@ function isAlive(pid: number): boolean {
   return state !== undefined && state !== "Z";
 }
 
-function statOf(pid: number): { readonly state: string; readonly parent: number } | undefined {
+interface Stat {
+  readonly state: string;
+  readonly parent: number;
+  readonly session: number;
+}
+
+function statOf(pid: number): Stat | undefined {
   try {
     const text = Deno.readTextFileSync(`/proc/${pid}/stat`);
     // The name comes before, in brackets, and may itself have spaces and brackets.
-    const [state = "", parent = ""] = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    return { state, parent: Number(parent) };
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    const [state = "", parent = "", _group, session = ""] = fields;
+    return { state, parent: Number(parent), session: Number(session) };
   } catch {
     return undefined; // It has ended in the meantime.
   }
