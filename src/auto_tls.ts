@@ -1,6 +1,6 @@
 /** The certificate that a server makes for itself where it was given none, kept where etcd keeps it. */
 
-import { randomUUID } from "node:crypto";
+import { createPrivateKey, randomUUID, X509Certificate } from "node:crypto";
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -27,7 +27,8 @@ export interface AutoTlsFiles {
 }
 
 /**
- * The files of the certificate of an earlier start, unless it has expired, or of a new one.
+ * The files of the certificate of an earlier start, unless it has expired, or of a new one. Servers that share the folder
+ * share the certificate, also if they start in the same instant.
  *
  * @throws {Error} with one line if they cannot be written.
  */
@@ -35,9 +36,14 @@ export function autoTlsFiles(options: AutoTlsOptions): AutoTlsFiles {
   const folder = autoTlsFolder(options.dataFolder);
   const files = { certFile: join(folder, "cert.pem"), keyFile: join(folder, "key.pem") };
   if (isUsable(files, options.nowMs)) return files;
-  const { cert, key } = makeSelfSigned({ ...options, hosts: hostsOf(options.urls) });
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    // The two files are replaced one after the other: in turns, or those of two servers would mix. A lock goes with its
+    // process, however that ends, and is held for milliseconds.
+    using turn = Deno.openSync(join(folder, "lock"), { create: true, write: true, mode: 0o600 });
+    turn.lockSync(true);
+    if (isUsable(files, options.nowMs)) return files;
+    const { cert, key } = makeSelfSigned({ ...options, hosts: hostsOf(options.urls) });
     write(files.keyFile, { text: key, mode: 0o600 });
     write(files.certFile, { text: cert, mode: 0o644 });
   } catch (cause) {
@@ -49,9 +55,11 @@ export function autoTlsFiles(options: AutoTlsOptions): AutoTlsFiles {
 
 function isUsable({ certFile, keyFile }: AutoTlsFiles, nowMs: number): boolean {
   try {
-    readFileSync(keyFile);
+    const key = createPrivateKey(readFileSync(keyFile));
     const [cert] = pemBlocks(readFileSync(certFile, "latin1"), "CERTIFICATE");
-    return cert !== undefined && readCertificate(cert).notAfterMs > nowMs;
+    if (cert === undefined || readCertificate(cert).notAfterMs <= nowMs) return false;
+    // Not of one pair: another server is replacing them, or was ended while it did.
+    return new X509Certificate(cert).checkPrivateKey(key);
   } catch {
     // Missing or broken: it is made anew.
     return false;

@@ -11,6 +11,18 @@ const URLS: readonly ListenUrl[] = [
   { scheme: "unixs", host: "/run/x", port: 0 },
 ];
 
+const THREAD = new URL("./testing/auto_tls_worker.ts", import.meta.url);
+const THREADS = 4;
+const ROUNDS = 10;
+
+/** What a thread says next. */
+function answerOf(thread: Worker): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    thread.onmessage = ({ data }) => resolve(data);
+    thread.onerror = (event) => reject(event.error ?? new Error(event.message));
+  });
+}
+
 function make(dataFolder: string, { nowMs = NOW_MS, urls = URLS } = {}) {
   const files = autoTlsFiles({ dataFolder, urls, validityYears: 1, nowMs, log: () => {} });
   const cert = Deno.readTextFileSync(files.certFile);
@@ -38,6 +50,24 @@ Deno.test("autoTlsFiles() makes another one when it has expired, is broken, or i
   certs.push(make(dataFolder).cert);
   assert.equal(new Set(certs).size, 4);
   await Deno.remove(dataFolder, { recursive: true });
+});
+
+Deno.test("autoTlsFiles() gives all who ask in the same instant one certificate and its key", async () => {
+  const threads = Array.from({ length: THREADS }, () => new Worker(THREAD, { type: "module" }));
+  try {
+    await Promise.all(threads.map(answerOf));
+    for (let round = 0; round < ROUNDS; round++) {
+      const dataFolder = await Deno.makeTempDir();
+      const answers = threads.map(answerOf);
+      for (const thread of threads) thread.postMessage(dataFolder);
+      const [first, ...others] = await Promise.all(answers);
+      assert.match(String(first), /^-----BEGIN CERTIFICATE/);
+      for (const other of others) assert.equal(other, first);
+      await Deno.remove(dataFolder, { recursive: true });
+    }
+  } finally {
+    for (const thread of threads) thread.terminate();
+  }
 });
 
 Deno.test("a server that listens everywhere has the names of its own machine in the certificate", async () => {
