@@ -1,6 +1,7 @@
 /** A running server to test: etcd, or Rhino on one of its backends. */
 
 import { EtcdClient } from "./etcd_client.ts";
+import { eventually } from "./polling.ts";
 import { ServerProcess } from "./server_process.ts";
 import { launchTarget, type TargetName } from "./targets.ts";
 
@@ -56,6 +57,12 @@ export async function startEndpoint(
   // Ends before the directory goes, as the stack runs backwards.
   cleanup.defer(async () => void await running.process.end("SIGTERM"));
   cleanup.defer(() => client.close());
+  try {
+    if (target === "etcd") await storageVersionKnown(client);
+  } catch (error) {
+    await cleanup.disposeAsync();
+    throw error;
+  }
 
   return {
     address,
@@ -85,6 +92,13 @@ export async function startEndpoint(
     },
     [Symbol.asyncDispose]: () => cleanup.disposeAsync(),
   };
+}
+
+/** A new etcd takes requests a moment before it has stored the version that its status and snapshots tell. */
+async function storageVersionKnown({ maintenance }: EtcdClient): Promise<void> {
+  await eventually("etcd stores its version", async () => {
+    return (await maintenance.status({})).storageVersion !== "";
+  });
 }
 
 interface Running {
