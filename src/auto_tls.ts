@@ -8,8 +8,6 @@ import { isUnix } from "./client_urls.ts";
 import type { ListenUrl } from "./config.ts";
 import { autoTlsFolder } from "./data_folder.ts";
 import type { Log } from "./log.ts";
-import { readCertificate } from "./transport/tls/certificate.ts";
-import { pemBlocks } from "./transport/tls/pem.ts";
 import { makeSelfSigned } from "./transport/tls/self_signed.ts";
 
 export interface AutoTlsOptions {
@@ -55,11 +53,10 @@ export function autoTlsFiles(options: AutoTlsOptions): AutoTlsFiles {
 
 function isUsable({ certFile, keyFile }: AutoTlsFiles, nowMs: number): boolean {
   try {
+    const cert = new X509Certificate(readFileSync(certFile));
     const key = createPrivateKey(readFileSync(keyFile));
-    const [cert] = pemBlocks(readFileSync(certFile, "latin1"), "CERTIFICATE");
-    if (cert === undefined || readCertificate(cert).notAfterMs <= nowMs) return false;
     // Not of one pair: another server is replacing them, or was ended while it did.
-    return new X509Certificate(cert).checkPrivateKey(key);
+    return cert.checkPrivateKey(key) && cert.validToDate.getTime() > nowMs;
   } catch {
     // Missing or broken: it is made anew.
     return false;

@@ -41,28 +41,18 @@ export async function startEndpoint(
   target: TargetName,
   { flags = [], databaseUrl }: EndpointOptions = {},
 ): Promise<Endpoint> {
-  const cleanup = new AsyncDisposableStack();
+  // Undone backwards if the start fails; the endpoint's own otherwise.
+  await using started = new AsyncDisposableStack();
   const dir = await Deno.makeTempDir({ prefix: `rhino-test-${target}-` });
-  cleanup.defer(() => Deno.remove(dir, { recursive: true }));
-  let running: Running;
-  try {
-    running = await start(target, { dir, port: undefined, databaseUrl, flags, cleanup });
-  } catch (error) {
-    await cleanup.disposeAsync();
-    throw error;
-  }
+  started.defer(() => Deno.remove(dir, { recursive: true }));
+  let running = await start(target, { dir, port: undefined, databaseUrl, flags, cleanup: started });
   const { address } = running;
   const port = Number(address.slice(address.lastIndexOf(":") + 1));
+  started.defer(async () => void await running.process.end("SIGTERM"));
   const client = new EtcdClient(address);
-  // Ends before the directory goes, as the stack runs backwards.
-  cleanup.defer(async () => void await running.process.end("SIGTERM"));
-  cleanup.defer(() => client.close());
-  try {
-    if (target === "etcd") await storageVersionKnown(client);
-  } catch (error) {
-    await cleanup.disposeAsync();
-    throw error;
-  }
+  started.defer(() => client.close());
+  if (target === "etcd") await storageVersionKnown(client);
+  const cleanup = started.move();
 
   return {
     address,
